@@ -1,0 +1,23 @@
+import { defineConfig } from 'vitest/config';
+
+// Two projects: `unit` stands beside the code and needs nothing but Node; `system` spans rooms and runs real parts.
+export default defineConfig({
+  test: {
+    // Faults and native children make timeouts meaningful only as hang detectors.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'unit',
+          include: ['{base,ingest,storage,vision,parking,evidence,platform,service,console,models}/**/*.test.{ts,tsx}'],
+        },
+      },
+      {
+        extends: true,
+        test: { name: 'system', include: ['test/**/*.test.ts'], fileParallelism: false, testTimeout: 900_000, hookTimeout: 300_000 },
+      },
+    ],
+  },
+});
