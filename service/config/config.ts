@@ -1,0 +1,115 @@
+import { isAbsolute, resolve, dirname } from 'node:path';
+import { z } from 'zod';
+import { BerthwatchError } from '../../base/errors.js';
+import { duration, gbId, port, portRange, size } from './value-types.js';
+import { readYaml } from './read-yaml.js';
+
+const Platform = z.strictObject({
+  kind: z.literal('qingdao'),
+  /** Name of this connection, in logs, tables and on the page. */
+  id: z.string().regex(/^[a-z0-9-]{1,32}$/, 'lower-case letters, digits and "-", at most 32'),
+  baseUrl: z.url({ protocol: /^https?$/ }),
+  accessId: z.string().min(1).max(64),
+  /** Files with the platform's public key and our private key (PEM, or base64 DER). */
+  platformPublicKeyFile: z.string(),
+  userPrivateKeyFile: z.string(),
+  timeout: duration.prefault('10s'),
+  heartbeat: duration.prefault('5m'),
+  /** A.3.1: failed records are sent again each minute. */
+  retry: duration.prefault('1m'),
+});
+
+/** The service's YAML file. Unknown keys are refused, every value has its default here. */
+export const ConfigSchema = z.strictObject({
+  /** Everything the service writes: footage, objects, embedded database. Relative to the configuration file. */
+  dataFolder: z.string().prefault('./data'),
+  log: z.strictObject({ level: z.enum(['debug', 'info', 'warn', 'error']).prefault('info') }).prefault({}),
+  http: z
+    .strictObject({
+      host: z.string().prefault('127.0.0.1'),
+      port: port.prefault(8080),
+      /** Needed for every call that changes something, and for all calls when `host` is not loopback. Environment: BERTHWATCH_TOKEN. */
+      token: z.string().min(16, 'must have at least 16 characters').nullable().prefault(null),
+    })
+    .prefault({}),
+  database: z
+    .strictObject({
+      /** postgres://…; null starts the embedded server in the data folder. Environment: DATABASE_URL. */
+      url: z.string().nullable().prefault(null),
+    })
+    .prefault({}),
+  gb28181: z
+    .strictObject({
+      serverId: gbId.prefault('37020000002000000001'),
+      domain: z.string().min(1).prefault('3702000000'),
+      host: z.string().prefault('127.0.0.1'),
+      port: port.prefault(5060),
+      /** Address that cameras are told for signalling and media; null: `host`. Must be set when `host` is 0.0.0.0 or ::. */
+      advertisedHost: z.string().nullable().prefault(null),
+      /** Password of devices that the site gives no own one. Null: such devices are refused. */
+      defaultPassword: z.string().min(1).nullable().prefault(null),
+      keepalive: z.strictObject({ interval: duration.prefault('60s'), missed: z.int().min(1).max(20).prefault(3) }).prefault({}),
+      dateHeader: z.boolean().prefault(true),
+      mediaPorts: portRange.prefault('30000-30499'),
+      /** No packet after an accepted INVITE: the session is ended and diagnosed. */
+      firstPacketTimeout: duration.prefault('10s'),
+      /** No packet on a running stream: the session is ended and invited again. */
+      silenceTimeout: duration.prefault('10s'),
+      /** Waits between attempts to get a stream: doubled from the first to the second. */
+      retry: z.strictObject({ first: duration.prefault('2s'), longest: duration.prefault('1m') }).prefault({}),
+    })
+    .prefault({}),
+  footage: z.strictObject({ segment: duration.prefault('60s'), retention: duration.prefault('30d') }).prefault({}),
+  vision: z
+    .strictObject({
+      /** models/manifest.json of the program unless given. */
+      manifest: z.string().nullable().prefault(null),
+      children: z.int().min(1).max(64).prefault(1),
+      threads: z.int().min(1).max(64).prefault(1),
+      memoryLimit: size.prefault('2G'),
+      /** Pictures a second looked at inside a GOP in which something changed. */
+      detailFps: z.number().min(0.5).max(25).prefault(5),
+    })
+    .prefault({}),
+  platforms: z.array(Platform).prefault([]),
+});
+
+export type Config = z.output<typeof ConfigSchema> & {
+  /** Folder that relative paths start from. */
+  baseFolder: string;
+};
+export type PlatformConfig = z.output<typeof Platform>;
+
+/**
+ * Reads the configuration and lays the environment over it (`DATABASE_URL`, `BERTHWATCH_TOKEN`).
+ * @throws BerthwatchError bad-input listing every problem with file and line
+ */
+export function readConfig(file: string, environment: NodeJS.ProcessEnv = process.env): Config {
+  return finishConfig(readYaml(file, ConfigSchema), dirname(resolve(file)), environment);
+}
+
+/** Defaults, environment and checks that span keys. `values` is what a YAML file would hold. */
+export function finishConfig(values: z.output<typeof ConfigSchema>, baseFolder: string, environment: NodeJS.ProcessEnv): Config {
+  const config: Config = { ...values, baseFolder };
+  config.dataFolder = inFolder(baseFolder, config.dataFolder);
+  if (environment.DATABASE_URL) config.database = { url: environment.DATABASE_URL };
+  if (environment.BERTHWATCH_TOKEN) config.http = { ...config.http, token: environment.BERTHWATCH_TOKEN };
+  if (!isLoopback(config.http.host) && config.http.token === null) {
+    throw new BerthwatchError('bad-input', 'CONFIG_TOKEN', `http.host is ${config.http.host}, which others can reach: set http.token or BERTHWATCH_TOKEN (16 characters or more)`);
+  }
+  const ids = config.platforms.map((platform) => platform.id);
+  const twice = ids.find((id, i) => ids.indexOf(id) !== i);
+  if (twice !== undefined) throw new BerthwatchError('bad-input', 'CONFIG_PLATFORM', `platforms: the id "${twice}" is given twice`);
+  if (['0.0.0.0', '::'].includes(config.gb28181.host) && config.gb28181.advertisedHost === null) {
+    throw new BerthwatchError('bad-input', 'CONFIG_ADVERTISED', `gb28181.host is ${config.gb28181.host}: set gb28181.advertisedHost to the address that cameras can reach`);
+  }
+  return config;
+}
+
+export function inFolder(folder: string, path: string): string {
+  return isAbsolute(path) ? path : resolve(folder, path);
+}
+
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host);
+}

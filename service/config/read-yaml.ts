@@ -1,0 +1,35 @@
+import { readFileSync } from 'node:fs';
+import { parseDocument } from 'yaml';
+import type { z } from 'zod';
+import { BerthwatchError, messageOf } from '../../base/errors.js';
+
+/**
+ * Reads a YAML file into `schema`. Every problem is listed with file, line and path, unknown keys among them.
+ * @throws BerthwatchError bad-input
+ */
+export function readYaml<S extends z.ZodType>(file: string, schema: S): z.output<S> {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (cause) {
+    throw new BerthwatchError('bad-input', 'CONFIG_FILE', `cannot read ${file}: ${messageOf(cause)}`, { cause });
+  }
+  return parseYaml(text, file, schema);
+}
+
+/** Like `readYaml`, from text; `name` stands in messages for the file. */
+export function parseYaml<S extends z.ZodType>(text: string, name: string, schema: S): z.output<S> {
+  const document = parseDocument(text);
+  const broken = document.errors[0];
+  if (broken) throw new BerthwatchError('bad-input', 'CONFIG_YAML', `${name} is not YAML: ${broken.message}`);
+  // Aliases can multiply a small file into a huge tree ("billion laughs"); 100 are more than any site needs.
+  const result = schema.safeParse(document.toJS({ maxAliasCount: 100 }) ?? {});
+  if (result.success) return result.data;
+  const problems = result.error.issues.map((issue) => {
+    const path = issue.path.map(String);
+    const node = document.getIn(issue.path as (string | number)[], true) as { range?: [number, number, number] } | undefined;
+    const line = node?.range ? text.slice(0, node.range[0]).split('\n').length : null;
+    return `  ${name}${line === null ? '' : `:${line}`} ${path.join('.') || '(top)'}: ${issue.message}`;
+  });
+  throw new BerthwatchError('bad-input', 'CONFIG_VALUE', `${name} has ${problems.length} problem${problems.length === 1 ? '' : 's'}:\n${problems.join('\n')}`);
+}

@@ -1,0 +1,110 @@
+import { z } from 'zod';
+import { area, type Point, type Quad } from '../../base/geometry.js';
+import type { Berth, CameraSite } from '../../parking/model/berth.js';
+import { gbId } from './value-types.js';
+
+const PointSchema = z.tuple([z.number(), z.number()]);
+
+const BerthSchema = z
+  .strictObject({
+    id: z.string().regex(/^[\w-]{1,32}$/, 'letters, digits, "_" and "-", at most 32'),
+    /** Number painted on the road. */
+    number: z.string().min(1).max(16),
+    kind: z.enum(['parallel', 'perpendicular', 'angled']),
+    /** Corners of the ground rectangle in the picture: front-left, front-right, rear-right, rear-left in the driving direction. */
+    polygon: z.tuple([PointSchema, PointSchema, PointSchema, PointSchema]),
+    lengthM: z.number().min(1).max(30),
+    widthM: z.number().min(1).max(10),
+    /** Along which traffic beside the berth drives, in the picture; any length. */
+    drivingDirection: PointSchema.refine(([x, y]) => Math.hypot(x, y) > 0, 'must not be [0, 0]'),
+    timeLimitMinutes: z.int().min(1).nullable().prefault(null),
+    specialUse: z.string().max(64).nullable().prefault(null),
+  })
+  .refine((berth) => area(berth.polygon) >= 400, { path: ['polygon'], message: 'encloses less than 400 square pixels: are its corners in order?' });
+
+const CameraSchema = z
+  .strictObject({
+    id: z.string().regex(/^[\w-]{1,64}$/, 'letters, digits, "_" and "-", at most 64'),
+    name: z.string().min(1).max(64),
+    /** 设备编号, printed on evidence. */
+    deviceNumber: z.string().min(1).max(64),
+    kind: z.enum(['high-position', 'video-pile']).prefault('high-position'),
+    gb28181: z
+      .strictObject({ deviceId: gbId, channelId: gbId, password: z.string().min(1).nullable().prefault(null), transport: z.enum(['udp', 'tcp-passive']).prefault('tcp-passive') })
+      .nullable()
+      .prefault(null),
+    lot: z.string(),
+    roadSection: z.string().min(1).max(64),
+    /** 拍摄方向, printed on evidence. */
+    direction: z.string().min(1).max(32),
+    /** Picture size that the polygons refer to. */
+    width: z.int().min(160).max(8192),
+    height: z.int().min(120).max(8192),
+    berths: z.array(BerthSchema).min(1).max(64),
+  })
+  .superRefine((camera, context) => {
+    camera.berths.forEach((berth, i) => {
+      const outside = berth.polygon.some(([x, y]) => x < 0 || y < 0 || x > camera.width || y > camera.height);
+      if (outside) context.addIssue({ code: 'custom', path: ['berths', i, 'polygon'], message: `leaves the picture of ${camera.width}×${camera.height}` });
+    });
+  });
+
+const LotSchema = z.strictObject({
+  /** 停车场编号. */
+  code: z.string().regex(/^[A-Za-z0-9]{1,30}$/, 'letters and digits, at most 30 (it begins every uid)'),
+  name: z.string().min(1).max(64),
+  /** Fee in fen; null: free of charge. */
+  tariff: z
+    .strictObject({
+      freeMinutes: z.int().min(0).prefault(0),
+      unitMinutes: z.int().min(1),
+      unitFen: z.int().min(0),
+      dayCapFen: z.int().min(0).nullable().prefault(null),
+    })
+    .nullable()
+    .prefault(null),
+});
+
+/** A site file: lots, cameras and their berths. */
+export const SiteSchema = z
+  .strictObject({ lots: z.array(LotSchema).min(1), cameras: z.array(CameraSchema) })
+  .superRefine((site, context) => {
+    const lots = new Set(site.lots.map((lot) => lot.code));
+    const seen = new Map<string, string>();
+    const once = (kind: string, id: string, path: (string | number)[]): void => {
+      const key = `${kind} ${id}`;
+      if (seen.has(key)) context.addIssue({ code: 'custom', path, message: `the ${key} is given twice` });
+      seen.set(key, '');
+    };
+    site.lots.forEach((lot, i) => once('lot', lot.code, ['lots', i, 'code']));
+    site.cameras.forEach((camera, i) => {
+      once('camera', camera.id, ['cameras', i, 'id']);
+      if (camera.gb28181) once('GB channel', `${camera.gb28181.deviceId}/${camera.gb28181.channelId}`, ['cameras', i, 'gb28181']);
+      if (!lots.has(camera.lot)) context.addIssue({ code: 'custom', path: ['cameras', i, 'lot'], message: `there is no lot "${camera.lot}"` });
+      camera.berths.forEach((berth, j) => {
+        once('berth', berth.id, ['cameras', i, 'berths', j, 'id']);
+        once('berth number', `${camera.lot}/${berth.number}`, ['cameras', i, 'berths', j, 'number']);
+      });
+    });
+  });
+
+export type Site = z.output<typeof SiteSchema>;
+export type SiteCamera = Site['cameras'][number];
+export type Lot = Site['lots'][number];
+
+/** What parking knows of a camera. */
+export function cameraSite(camera: SiteCamera): CameraSite {
+  return { cameraId: camera.id, width: camera.width, height: camera.height, berths: camera.berths.map((berth) => toBerth(camera, berth)) };
+}
+
+function toBerth(camera: SiteCamera, berth: SiteCamera['berths'][number]): Berth {
+  const [dx, dy] = berth.drivingDirection;
+  const length = Math.hypot(dx, dy);
+  return {
+    ...berth,
+    roadSection: camera.roadSection,
+    lotCode: camera.lot,
+    polygon: berth.polygon as Quad,
+    drivingDirection: [dx / length, dy / length] as Point,
+  };
+}
