@@ -22,8 +22,14 @@ export function parseYaml<S extends z.ZodType>(text: string, name: string, schem
   const document = parseDocument(text);
   const broken = document.errors[0];
   if (broken) throw new BerthwatchError('bad-input', 'CONFIG_YAML', `${name} is not YAML: ${broken.message}`);
-  // Aliases can multiply a small file into a huge tree ("billion laughs"); 100 are more than any site needs.
-  const result = schema.safeParse(document.toJS({ maxAliasCount: 100 }) ?? {});
+  let values: unknown;
+  try {
+    // Aliases can multiply a small file into a huge tree ("billion laughs"); 100 are more than any site needs.
+    values = document.toJS({ maxAliasCount: 100 });
+  } catch (cause) {
+    throw new BerthwatchError('bad-input', 'CONFIG_YAML', `${name}: ${messageOf(cause)}`, { cause });
+  }
+  const result = schema.safeParse(values ?? {});
   if (result.success) return result.data;
   const problems = result.error.issues.map((issue) => {
     const path = issue.path.map(String);

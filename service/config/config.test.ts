@@ -1,0 +1,81 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readConfig } from './config.js';
+import { parseYaml } from './read-yaml.js';
+import { cameraSite, SiteSchema, type SiteCamera } from './site.js';
+
+describe('readConfig', () => {
+  let folder: string;
+  beforeAll(() => (folder = mkdtempSync(join(tmpdir(), 'bw-config-'))));
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  function read(text: string, environment: NodeJS.ProcessEnv = {}): ReturnType<typeof readConfig> {
+    const file = join(folder, 'berthwatch.yaml');
+    writeFileSync(file, text);
+    return readConfig(file, environment);
+  }
+
+  it('gives every key its default and binds to loopback', () => {
+    const config = read('');
+    expect(config.http.host).toBe('127.0.0.1');
+    expect(config.footage.retention).toBe(30 * 86_400_000);
+    expect(config.dataFolder).toBe(join(folder, 'data'));
+    expect(config.gb28181.mediaPorts).toEqual({ from: 30_000, to: 30_499 });
+  });
+
+  it('lists every problem with file, line and key, unknown keys among them', () => {
+    const attempt = (): unknown => read('footage:\n  retention: soon\n  segmnt: 1m\nhttp:\n  port: 70000\n');
+    expect(attempt).toThrow(/berthwatch\.yaml:2 footage\.retention: "soon" is not a duration/);
+    expect(attempt).toThrow(/segmnt/);
+    expect(attempt).toThrow(/:5 http\.port/);
+    expect(attempt).toThrow(/3 problems/);
+  });
+
+  it('refuses to be reachable without a token', () => {
+    expect(() => read('http: { host: 0.0.0.0 }')).toThrow(/set http\.token/);
+    expect(read('http: { host: 0.0.0.0 }', { BERTHWATCH_TOKEN: 'a-token-of-some-length' }).http.token).toBe('a-token-of-some-length');
+  });
+
+  it('takes DATABASE_URL from the environment', () => {
+    expect(read('', { DATABASE_URL: 'postgres://x' }).database.url).toBe('postgres://x');
+  });
+
+  it('refuses broken YAML and alias bombs', () => {
+    expect(() => read('a: [')).toThrow(/is not YAML/);
+    const bomb = `a: &a [x,x,x,x,x,x,x,x,x,x]\n${['b', 'c', 'd', 'e', 'f'].map((key, i) => `${key}: &${key} [${Array(10).fill(`*${'abcde'[i]}`).join(',')}]`).join('\n')}\n`;
+    expect(() => read(bomb)).toThrow(/alias/i);
+    expect(() => readConfig(join(folder, 'missing.yaml'))).toThrow(/cannot read/);
+  });
+});
+
+describe('SiteSchema', () => {
+  const site = `
+lots: [{ code: 370200A01, name: 香港中路 }]
+cameras:
+  - id: cam-1
+    name: 香港中路 1 号
+    deviceNumber: QD-0001
+    lot: 370200A01
+    roadSection: 香港中路
+    direction: 由东向西
+    width: 1920
+    height: 1080
+    gb28181: { deviceId: '37020000001320000001', channelId: '37020000001320000001' }
+    berths:
+      - { id: b101, number: '101', kind: parallel, polygon: [[100,100],[200,100],[200,200],[100,200]], lengthM: 6, widthM: 2.5, drivingDirection: [0, -2] }
+`;
+  it('reads a site and normalises directions', () => {
+    const parsed = parseYaml(site, 'site.yaml', SiteSchema);
+    const berth = cameraSite(parsed.cameras[0] as SiteCamera).berths[0];
+    expect(berth).toMatchObject({ id: 'b101', roadSection: '香港中路', lotCode: '370200A01', drivingDirection: [0, -1], timeLimitMinutes: null });
+  });
+
+  it('names wrong references, doubles and polygons outside the picture', () => {
+    expect(() => parseYaml(site.replace('lot: 370200A01', 'lot: X'), 'site.yaml', SiteSchema)).toThrow(/there is no lot "X"/);
+    expect(() => parseYaml(site.replace('[200,200]', '[2000,200]'), 'site.yaml', SiteSchema)).toThrow(/leaves the picture/);
+    expect(() => parseYaml(site + site.slice(site.indexOf('  - id: cam-1')), 'site.yaml', SiteSchema)).toThrow(/camera cam-1 is given twice/);
+    expect(() => parseYaml(site.replace("'37020000001320000001'", "'123'"), 'site.yaml', SiteSchema)).toThrow(/20 decimal digits/);
+  });
+});
