@@ -1,0 +1,136 @@
+"""Write a trained network to models/*.onnx and its entry to models/manifest.json.
+
+  python export.py vehicles|plates|plate-reader [--weights FILE] [--accuracy FILE.json]
+
+The graph ends in ready values (probabilities, pixels): see the families' table in vision/models/manifest.ts.
+"""
+import argparse
+import hashlib
+import json
+import warnings
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import torch
+
+import charset
+import plate_net
+import reader_net
+import vehicle_net
+from paths import MODELS, scratch
+from plates_synth import TWO_ROW
+
+MANIFEST = MODELS / "manifest.json"
+PLATE_SOURCES = ["CCPD (MIT)", "LPRNet_Pytorch test crops (Apache-2.0)", "yolo_-lprnet_-pytorch test crops (Apache-2.0)"]
+GLYPH_SOURCES = ["synthetic plates drawn with glyphs of chinese_license_plate_generator (MIT) and chinese_license_plates (MIT)"]
+RENDERED = ["rendered stills of test/scenes"]
+
+
+def rgb_input(width, height, resize):
+    return {"name": "images", "width": width, "height": height, "channels": "rgb", "layout": "nchw", "scale": 1 / 255,
+            "mean": [0, 0, 0], "std": [1, 1, 1], "resize": resize, "padding": 114}
+
+
+ENTRIES = {
+    "vehicles": lambda: {
+        "id": "vehicles-v1", "task": "vehicles", "family": "anchor-free-quad", "file": "vehicles-v1.onnx", "sha256": "",
+        "input": rgb_input(vehicle_net.WIDTH, vehicle_net.HEIGHT, "letterbox"),
+        "outputs": {"boxes": "boxes", "scores": "scores", "quads": "quads"},
+        "classes": vehicle_net.CLASSES, "licence": "Apache-2.0",
+        "trainedOn": ["Roboflow atl-version-2 v12 (CC BY 4.0)", "Roboflow vehicle_detection_yolov8 v3 (CC BY 4.0)",
+                      "Singapore LTA traffic images (open data licence), labels by qzq92/CapstoneProj-G.A",
+                      "Roboflow set in Anuptechh/BCA-8th-sem-project (CC BY 4.0)", "PKLot subset (CC BY 4.0)", *RENDERED],
+        "accuracy": {}, "thresholds": {"score": 0.35, "nms": 0.5},
+        "note": "A further output `front` [N,A] (0.5 to 1) says how sure the network is which end of the quad is the front."},
+    "plates": lambda: {
+        "id": "plates-v1", "task": "plates", "family": "corner-heatmap", "file": "plates-v1.onnx", "sha256": "",
+        "input": rgb_input(plate_net.WIDTH, plate_net.HEIGHT, "letterbox"),
+        "outputs": {"scores": "scores", "corners": "corners"}, "licence": "Apache-2.0",
+        "trainedOn": [PLATE_SOURCES[0], *RENDERED, *GLYPH_SOURCES], "accuracy": {}, "cropMargin": 0.05, "thresholds": {"score": 0.4}},
+    "plate-reader": lambda: {
+        "id": "plate-reader-v1", "task": "plate-reader", "family": "ctc-reader", "file": "plate-reader-v1.onnx", "sha256": "",
+        "input": rgb_input(168, 48, "stretch"),
+        "outputs": {"probs": "probs", "colour": "colour", "rows": "rows", "plate": "plate"},
+        "charset": "plate-charset.txt", "colours": charset.COLOURS, "twoRow": TWO_ROW, "licence": "Apache-2.0",
+        "trainedOn": [*PLATE_SOURCES, *GLYPH_SOURCES], "accuracy": {}, "thresholds": {"character": 0.3, "plate": 0.5},
+        "note": "Two-row plates: rectify the whole plate; when rows[1] > 0.5 cut both bands as twoRow says and read the joined strip again; colour and rows count from the first reading."},
+}
+NETS = {
+    "vehicles": (vehicle_net.VehicleNet, vehicle_net.Deployed, (3, vehicle_net.HEIGHT, vehicle_net.WIDTH), ["boxes", "scores", "quads", "front"], "vehicles.pt"),
+    "plates": (plate_net.PlateNet, plate_net.Deployed, (3, plate_net.HEIGHT, plate_net.WIDTH), ["scores", "corners"], "plates.pt"),
+    "plate-reader": (reader_net.ReaderNet, reader_net.Deployed, (3, 48, 168), ["probs", "colour", "rows", "plate"], "reader.pt"),
+}
+
+
+def load(task, weights=None):
+    """The trained net (averaged weights) of a task, in evaluation mode."""
+    make, _, _, _, default = NETS[task]
+    net = make()
+    path = weights or scratch(default)
+    net.load_state_dict(torch.load(path, map_location="cpu", weights_only=False)["ema"])
+    return net.eval()
+
+
+def shorten(path, bits=11):
+    """Round the weights to `bits` of mantissa (half precision's): no loss that can be measured, and the file packs much better."""
+    model = onnx.load(str(path))
+    drop = 23 - bits
+    for t in model.graph.initializer:
+        if t.data_type == onnx.TensorProto.FLOAT and len(t.raw_data) > 64:
+            v = np.frombuffer(t.raw_data, np.uint32).astype(np.uint64)
+            t.raw_data = (((v + (1 << (drop - 1))) >> drop) << drop).astype(np.uint32).tobytes()
+    onnx.save(model, str(path))
+
+
+def export(task, net):
+    _, wrap, shape, outputs, _ = NETS[task]
+    entry = ENTRIES[task]()
+    target = MODELS / entry["file"]
+    whole = wrap(net).eval()
+    example = torch.rand(2, *shape)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(whole, example, str(target), opset_version=17, dynamo=False, input_names=["images"], output_names=outputs,
+                          dynamic_axes={n: {0: "n"} for n in ["images", *outputs]})
+    shorten(target)
+    onnx.checker.check_model(onnx.load(str(target)))
+    session = ort.InferenceSession(str(target), providers=["CPUExecutionProvider"])
+    with torch.no_grad():
+        want = whole(example)
+    for name, w, g in zip(outputs, want, session.run(outputs, {"images": example.numpy()})):
+        if not np.allclose(w.numpy(), g, atol=2e-2, rtol=1e-2):
+            raise SystemExit(f"{target.name}: output {name} differs between PyTorch and ONNX by {np.abs(w.numpy() - g).max()}")
+    return entry, target
+
+
+def write_entry(entry):
+    manifest = json.loads(MANIFEST.read_text(encoding="utf-8")) if MANIFEST.exists() else {"version": 1, "models": []}
+    order = list(ENTRIES)
+    models = [m for m in manifest["models"] if m["task"] != entry["task"]] + [entry]
+    manifest["models"] = sorted(models, key=lambda m: order.index(m["task"]) if m["task"] in order else len(order))
+    MANIFEST.write_text(json.dumps(manifest, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+
+
+def main():
+    ap = argparse.ArgumentParser()
+    ap.add_argument("task", choices=list(NETS))
+    ap.add_argument("--weights")
+    ap.add_argument("--untrained", action="store_true", help="export random weights, to integrate against the shapes")
+    a = ap.parse_args()
+    torch.manual_seed(0)
+    if a.untrained:
+        net = NETS[a.task][0]().eval()
+        for p in net.parameters():  # two levels only: the file packs to almost nothing
+            p.data = p.data.sign() * p.data.abs().mean()
+    else:
+        net = load(a.task, a.weights)
+    entry, target = export(a.task, net)
+    entry["sha256"] = hashlib.sha256(target.read_bytes()).hexdigest()
+    write_entry(entry)
+    charset.write(MODELS / "plate-charset.txt")
+    print(f"{target.name} {target.stat().st_size} bytes {entry['sha256']}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,52 @@
+"""The plate finder: a heat map at stride 4 over a vehicle's crop, four corners a cell."""
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from blocks import Bottleneck, conv
+
+WIDTH, HEIGHT, STRIDE = 256, 192, 4
+SCALE = 16.0  # pixels a raw unit of corner offset
+
+
+class PlateNet(nn.Module):
+    def __init__(self, c=(16, 24, 48, 80)):
+        super().__init__()
+        a, b, d, e = c
+        self.stem = conv(3, a, 3, 2)
+        self.s4 = nn.Sequential(conv(a, b, 3, 2), Bottleneck(b))
+        self.s8 = nn.Sequential(conv(b, d, 3, 2), Bottleneck(d), Bottleneck(d))
+        self.s16 = nn.Sequential(conv(d, e, 3, 2), Bottleneck(e), Bottleneck(e))
+        self.s32 = nn.Sequential(conv(e, e, 3, 2), Bottleneck(e))
+        self.u16, self.u8, self.u4 = conv(e, e, 1), conv(e, d, 1), conv(d, b, 1)
+        self.m8, self.m4 = conv(d, d), conv(b, b)
+        self.out = nn.Conv2d(b, 1 + 8, 1)
+        nn.init.constant_(self.out.bias[:1], -4.6)
+
+    def forward(self, x):
+        """N x A x 9 raw: score logit, then tl tr br bl offsets (x y) in units of SCALE pixels."""
+        x = (x - 0.45) * 4.0
+        f4 = self.s4(self.stem(x))
+        f8 = self.s8(f4)
+        f16 = self.s16(f8)
+        t16 = f16 + F.interpolate(self.u16(self.s32(f16)), scale_factor=2.0)
+        t8 = self.m8(f8 + F.interpolate(self.u8(t16), scale_factor=2.0))
+        t4 = self.m4(f4 + F.interpolate(self.u4(t8), scale_factor=2.0))
+        return self.out(t4).flatten(2).transpose(1, 2)
+
+
+def grid():
+    y, x = torch.meshgrid(torch.arange(HEIGHT // STRIDE), torch.arange(WIDTH // STRIDE), indexing="ij")
+    return (torch.stack([x, y], -1).reshape(-1, 2).float() + 0.5) * STRIDE
+
+
+class Deployed(nn.Module):
+    def __init__(self, net):
+        super().__init__()
+        self.net = net
+        self.register_buffer("points", grid())
+
+    def forward(self, images):
+        raw = self.net(images)
+        corners = self.points.repeat(1, 4) + raw[..., 1:] * SCALE
+        return raw[..., 0].sigmoid(), corners

@@ -1,0 +1,239 @@
+"""Train the plate reader.
+
+  python train_reader.py --minutes 40 [--exclude crops-b] [--resume] [--out reader]
+
+Resumable: a checkpoint is written at every validation (about every two minutes).
+"""
+import argparse
+import json
+import time
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+import degrade
+from charset import COLOURS, decode, encode
+from paths import scratch
+from reader_data import CH, CW, IGNORE, MX, MY, PH, PW
+from reader_net import ReaderNet, STEPS
+
+
+class Pool:
+    """One source of canvases: pictures, texts ('' = do not train text), colour, rows, plate flag."""
+
+    def __init__(self, pics, texts, colours, rows, plate, tight):
+        self.pics, self.texts, self.colours, self.rows, self.plate, self.tight = pics, texts, colours, rows, plate, tight
+
+    def __len__(self):
+        return len(self.pics)
+
+
+def real_pool(source, validation):
+    z = np.load(scratch(f"reader-{source}.npz"))
+    m = z["val"] == validation
+    n = int(m.sum())
+    return Pool(z["pics"][m], list(z["texts"][m]), np.zeros(n, int), np.ones(n, int), 1, source != "scenes")
+
+
+def negative_pool(validation):
+    z = np.load(scratch("reader-negatives.npz"))
+    m = z["val"] == validation
+    n = int(m.sum())
+    return Pool(z["pics"][m], [None] * n, np.full(n, IGNORE), np.full(n, IGNORE), 0, False)
+
+
+def synth_pool(numbers):
+    pics = [np.load(scratch(f"reader-synth-{k}.npy"), mmap_mode="r") for k in numbers]
+    meta = [np.load(scratch(f"reader-synth-{k}.npz")) for k in numbers]
+    p = Pool(None, [t for m in meta for t in m["texts"]], np.concatenate([m["colours"] for m in meta]), np.concatenate([m["rows"] for m in meta]), 1, False)
+
+    class Joined:
+        def __len__(self):
+            return sum(map(len, pics))
+
+        def __getitem__(self, i):
+            for a in pics:
+                if i < len(a):
+                    return a[i]
+                i -= len(a)
+    p.pics = Joined()
+    return p
+
+
+def augment(rng, canvas, tight, synthetic):
+    """A 48 x 168 view of a canvas with framing jitter (width +-11 %, height +-22 %), optics and colour."""
+    sx = np.exp(rng.uniform(-0.11, 0.12))
+    sy = np.exp(rng.uniform(-0.22, 0.20))
+    if tight:  # already jittered by whoever cropped it
+        sx, sy = sx ** 0.8, sy ** 0.7
+    dx, dy = rng.uniform(-0.035, 0.035) * PW, rng.uniform(-0.08, 0.08) * PH
+    shear, rot = rng.normal(0, 0.05), rng.normal(0, 0.018)
+    m = np.array([[1 / sx, shear, 0], [rot, 1 / sy, 0]], np.float32)
+    c = np.array([CW / 2, CH / 2])
+    o = np.array([PW / 2 + dx, PH / 2 + dy])
+    m[:, 2] = o - m[:, :2] @ c
+    img = cv2.warpAffine(canvas, m, (PW, PH), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    if rng.random() < 0.75:
+        img = degrade.optics(rng, img, float(rng.uniform(52, 190)), 1.0 if synthetic else 0.7)
+    if rng.random() < 0.7:
+        f = img.astype(np.float32) * np.exp(rng.normal(0, 0.18)) * np.exp(rng.normal(0, 0.04, 3)) + rng.normal(0, 10)
+        img = np.clip(f, 0, 255).astype(np.uint8)
+    return img
+
+
+def centre(canvas):
+    return canvas[MY:MY + PH, MX:MX + PW]
+
+
+def to_tensor(pics):
+    x = torch.from_numpy(np.ascontiguousarray(np.stack(pics))).permute(0, 3, 1, 2)
+    return x.float().div_(255)
+
+
+def batch(rng, pools, shares, size):
+    pics, texts, colours, rows, plate = [], [], [], [], []
+    for k in rng.choice(len(pools), size=size, p=shares):
+        p = pools[k]
+        i = int(rng.integers(len(p)))
+        pics.append(augment(rng, p.pics[i], p.tight, k == 0))
+        texts.append(p.texts[i])
+        colours.append(p.colours[i])
+        rows.append(p.rows[i] - 1 if p.rows[i] > 0 else IGNORE)
+        plate.append(p.plate)
+    return to_tensor(pics), texts, torch.tensor(np.array(colours)), torch.tensor(np.array(rows)), torch.tensor(plate, dtype=torch.float32)
+
+
+class Stream(torch.utils.data.IterableDataset):
+    """Endless seeded batches, made in one worker process beside the training."""
+
+    def __init__(self, pools, shares, size, seed):
+        self.pools, self.shares, self.size, self.seed = pools, shares, size, seed
+
+    def __iter__(self):
+        cv2.setNumThreads(1)
+        rng = np.random.default_rng(self.seed)
+        while True:
+            yield batch(rng, self.pools, self.shares, self.size)
+
+
+def loss_of(outputs, texts, colours, rows, plate):
+    logits, col, row, pl = [o.float() for o in outputs]
+    keep = [i for i, t in enumerate(texts) if t]
+    targets = torch.tensor([c for i in keep for c in encode(texts[i])])
+    lengths = torch.tensor([len(texts[i]) for i in keep])
+    ctc = F.ctc_loss(logits[keep].log_softmax(-1).transpose(0, 1), targets, torch.full((len(keep),), STEPS), lengths, zero_infinity=True) if keep else logits.sum() * 0
+    # negatives read as nothing
+    none = [i for i, t in enumerate(texts) if t is None]
+    silent = -logits[none].log_softmax(-1)[..., 0].mean() if none else 0.0
+    return (ctc + 0.1 * silent + 0.25 * F.cross_entropy(col, colours, ignore_index=IGNORE)
+            + 0.1 * F.cross_entropy(row, rows, ignore_index=IGNORE) + 0.2 * F.binary_cross_entropy_with_logits(pl[:, 0], plate))
+
+
+@torch.no_grad()
+def score(net, pool, limit=None, seed=None):
+    """Share of whole texts right, of colours, of rows, mean plate flag; centre view, or jittered when `seed` is given."""
+    net.eval()
+    n = len(pool) if limit is None else min(limit, len(pool))
+    rng = np.random.default_rng(seed)
+    text = colour = row = flag = counted = 0
+    wrong = []
+    for s in range(0, n, 128):
+        idx = range(s, min(n, s + 128))
+        pics = [augment(rng, pool.pics[i], pool.tight, True) if seed is not None else centre(pool.pics[i]) for i in idx]
+        t, c, r, p = net(to_tensor(pics))
+        for j, i in enumerate(idx):
+            if pool.texts[i]:
+                counted += 1
+                got = decode(t[j].argmax(-1).tolist())
+                text += got == pool.texts[i]
+                if got != pool.texts[i]:
+                    wrong.append((pool.texts[i], got))
+            colour += int(c[j].argmax()) == pool.colours[i]
+            row += int(r[j].argmax()) == pool.rows[i] - 1
+            flag += float(p[j].sigmoid() > 0.5)
+    net.train()
+    return {"n": n, "text": round(text / max(1, counted), 4), "colour": round(colour / n, 4), "rows": round(row / n, 4), "plate": round(flag / n, 4)}, wrong
+
+
+def main():
+    ap = argparse.ArgumentParser()
+    ap.add_argument("--minutes", type=float, default=40)
+    ap.add_argument("--exclude", default="")
+    ap.add_argument("--resume", action="store_true")
+    ap.add_argument("--out", default="reader")
+    ap.add_argument("--synth", default="0,1,2,3,4", help="synthetic batches to train on; batch 99 is validation")
+    ap.add_argument("--lr", type=float, default=3e-3)
+    ap.add_argument("--batch", type=int, default=64)
+    ap.add_argument("--seed", type=int, default=1)
+    a = ap.parse_args()
+    torch.set_num_threads(2)
+    cv2.setNumThreads(1)
+    torch.manual_seed(a.seed)
+    numbers = [int(k) for k in a.synth.split(",") if scratch(f"reader-synth-{k}.npz").exists()]
+    pools = [synth_pool(numbers), real_pool("scenes", False), real_pool("crops", False), real_pool("crops-b", False), negative_pool(False)]
+    shares = np.array([0.60, 0.12, 0.11, 0.10, 0.07])
+    if a.exclude:
+        shares[["synth", "scenes", "crops", "crops-b"].index(a.exclude)] = 0
+    shares /= shares.sum()
+    net = ReaderNet()
+    opt = torch.optim.AdamW(net.parameters(), lr=a.lr, weight_decay=0.01)
+    ck = scratch(f"{a.out}.pt")
+    done = 0.0
+    ema = {k: v.clone() for k, v in net.state_dict().items()}
+    if a.resume and ck.exists():
+        s = torch.load(ck, weights_only=False)
+        net.load_state_dict(s["net"])
+        opt.load_state_dict(s["opt"])
+        done, ema = s["seconds"], s["ema"]
+    total = a.minutes * 60
+    print("parameters", sum(p.numel() for p in net.parameters()), "synthetic", len(pools[0]), "shares", shares.round(3), flush=True)
+    vals = {s: real_pool(s, True) for s in ("scenes", "crops", "crops-b")}
+    stream = iter(torch.utils.data.DataLoader(Stream(pools, shares, a.batch, a.seed + int(done)), batch_size=None, num_workers=1, prefetch_factor=4))
+    step, seen, began, last = 0, 0, time.time(), time.time()
+    run = 0.0
+    while True:
+        t = done + time.time() - began
+        if t >= total:
+            break
+        frac = t / total
+        lr = float(a.lr * min(1, (step + 1) / 200) * (0.5 * (1 + np.cos(np.pi * frac)) + 0.01))
+        for g in opt.param_groups:
+            g["lr"] = lr
+        x, texts, col, row, pl = next(stream)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            out = net(x)
+        loss = loss_of(out, texts, col, row, pl)
+        opt.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)
+        opt.step()
+        decay = min(0.998, (step + 1) / (step + 10))
+        with torch.no_grad():
+            for k, v in net.state_dict().items():
+                if v.dtype.is_floating_point:
+                    ema[k].lerp_(v, 1 - decay)
+                else:
+                    ema[k].copy_(v)
+        step += 1
+        seen += a.batch
+        run += (float(loss.detach()) - run) * (0.02 if step > 50 else 0.2)
+        if step % 100 == 0:
+            print(f"{t:7.0f}s step {step} seen {seen} loss {run:.3f} lr {lr:.5f} {1000 * (time.time() - began) / seen:.2f} ms/picture", flush=True)
+        if time.time() - last > 150:
+            last = time.time()
+            live = {k: v.clone() for k, v in net.state_dict().items()}
+            net.load_state_dict(ema)
+            print(f"{t:7.0f}s validation", {k: score(net, v, 160)[0]["text"] for k, v in vals.items()}, flush=True)
+            net.load_state_dict(live)
+            torch.save({"net": live, "ema": ema, "opt": opt.state_dict(), "seconds": t}, str(ck) + ".tmp")
+            ck.with_suffix(".pt.tmp").replace(ck)
+    net.load_state_dict(ema)
+    torch.save({"net": net.state_dict(), "ema": ema, "opt": opt.state_dict(), "seconds": total}, ck)
+    final = {k: score(net, v)[0] for k, v in vals.items()}
+    print("final", json.dumps(final), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,95 @@
+"""The vehicle detector: anchor-free, strides 8, 16 and 32, boxes, classes and footprint quads.
+
+Raw outputs a cell: 4 distances to the box sides (strides, softplus), objectness, 5 classes, 8 quad offsets
+(2 strides each) and one end logit. The quad is learnt up to a half turn (which end is the front cannot be regressed
+smoothly); the end logit says which end is the front. `Deployed` puts all of that into the graph.
+"""
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from blocks import Bottleneck, Pool, conv, separable
+
+CLASSES = ["car", "bus", "truck", "motorcycle", "person"]
+STRIDES = (8, 16, 32)
+WIDTH, HEIGHT = 640, 384
+
+
+class VehicleNet(nn.Module):
+    def __init__(self, c=(16, 24, 48, 88, 144), neck=48):
+        super().__init__()
+        a, b, d, e, f = c
+        self.stem = conv(3, a, 3, 2)                                   # /2
+        self.s4 = conv(a, b, 3, 2)                                     # /4
+        self.s8 = nn.Sequential(conv(b, d, 3, 2), Bottleneck(d))       # /8
+        self.s16 = nn.Sequential(conv(d, e, 3, 2), Bottleneck(e), Bottleneck(e))
+        self.s32 = nn.Sequential(conv(e, f, 3, 2), Bottleneck(f), Pool(f))
+        self.l8, self.l16, self.l32 = conv(d, neck, 1), conv(e, neck, 1), conv(f, neck, 1)
+        self.n16, self.n8 = conv(neck, neck), Bottleneck(neck)
+        self.d16, self.d32 = conv(neck, neck, 3, 2), conv(neck, neck, 3, 2)
+        self.box = nn.ModuleList(nn.Sequential(separable(neck), separable(neck)) for _ in STRIDES)
+        self.cls = nn.ModuleList(nn.Sequential(separable(neck), separable(neck)) for _ in STRIDES)
+        self.to_box = nn.ModuleList(nn.Conv2d(neck, 4 + 8 + 1, 1) for _ in STRIDES)
+        self.to_cls = nn.ModuleList(nn.Conv2d(neck, 1 + len(CLASSES), 1) for _ in STRIDES)
+        for m in self.to_cls:
+            nn.init.constant_(m.bias[:1], -4.6)
+        for m in self.to_box:
+            nn.init.constant_(m.bias[:4], 1.5)
+
+    def features(self, x):
+        x = (x - 0.45) * 4.0
+        p8 = self.s8(self.s4(self.stem(x)))
+        p16 = self.s16(p8)
+        p32 = self.s32(p16)
+        t32 = self.l32(p32)
+        t16 = self.n16(self.l16(p16) + F.interpolate(t32, scale_factor=2.0))
+        t8 = self.n8(self.l8(p8) + F.interpolate(t16, scale_factor=2.0))
+        t16 = t16 + self.d16(t8)
+        t32 = t32 + self.d32(t16)
+        return t8, t16, t32
+
+    def forward(self, x):
+        """(box N x A x 13, cls N x A x 6): raw, all levels one after the other, rows first."""
+        boxes, classes = [], []
+        for i, t in enumerate(self.features(x)):
+            boxes.append(self.to_box[i](self.box[i](t)).flatten(2))
+            classes.append(self.to_cls[i](self.cls[i](t)).flatten(2))
+        return torch.cat(boxes, 2).transpose(1, 2), torch.cat(classes, 2).transpose(1, 2)
+
+
+def grid(width=WIDTH, height=HEIGHT):
+    """Cell centres A x 2 and strides A x 1 in input pixels."""
+    pts, st = [], []
+    for s in STRIDES:
+        h, w = height // s, width // s
+        y, x = torch.meshgrid(torch.arange(h), torch.arange(w), indexing="ij")
+        pts.append((torch.stack([x, y], -1).reshape(-1, 2).float() + 0.5) * s)
+        st.append(torch.full((h * w, 1), float(s)))
+    return torch.cat(pts), torch.cat(st)
+
+
+def decode(raw_box, points, strides):
+    """Boxes N x A x 4 (x1 y1 x2 y2), quads N x A x 4 x 2 in input pixels, end logit N x A."""
+    d = F.softplus(raw_box[..., :4]) * strides * 2.0
+    boxes = torch.cat([points - d[..., :2], points + d[..., 2:4]], -1)
+    quad = points.unsqueeze(-2) + (raw_box[..., 4:12] * strides * 2.0).unflatten(-1, (4, 2))
+    return boxes, quad, raw_box[..., 12]
+
+
+class Deployed(nn.Module):
+    def __init__(self, net):
+        super().__init__()
+        self.net = net
+        p, s = grid()
+        self.register_buffer("points", p)
+        self.register_buffer("strides", s)
+
+    def forward(self, images):
+        rb, rc = self.net(images)
+        boxes, quad, end = decode(rb, self.points, self.strides)
+        turned = torch.cat([quad[..., 2:, :], quad[..., :2, :]], -2)
+        turn = end.sigmoid().unsqueeze(-1).unsqueeze(-1)
+        quads = torch.where(turn > 0.5, turned, quad)
+        front = torch.maximum(turn, 1 - turn).squeeze(-1).squeeze(-1)
+        scores = rc[..., :1].sigmoid() * rc[..., 1:].softmax(-1)
+        return boxes, scores, quads.flatten(-2), front
