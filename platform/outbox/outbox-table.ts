@@ -1,4 +1,4 @@
-import type { Database, Transaction } from '../../storage/catalogue/database.js';
+import type { Queryable } from '../../storage/catalogue/queryable.js';
 import type { DeliveryOutcome, PlatformMessage } from '../message.js';
 
 /** A message to be put into the outbox. */
@@ -33,7 +33,7 @@ export interface OutboxCounts {
 }
 
 /** Puts messages in; part of the transaction that makes them true. */
-export async function enqueue(tx: Transaction, entries: readonly OutboxEntry[]): Promise<void> {
+export async function enqueue(tx: Queryable, entries: readonly OutboxEntry[]): Promise<void> {
   for (const entry of entries) {
     await tx.query(
       `INSERT INTO outbox (platform, message_key, requires, kind, visit_uid, message, created_at)
@@ -45,10 +45,10 @@ export async function enqueue(tx: Transaction, entries: readonly OutboxEntry[]):
 
 /** The rows of one platform. All decisions about order are in the two claims. */
 export class OutboxTable {
-  readonly #database: Database;
+  readonly #database: Queryable;
   readonly #platform: string;
 
-  constructor(database: Database, platform: string) {
+  constructor(database: Queryable, platform: string) {
     this.#database = database;
     this.#platform = platform;
   }
@@ -64,7 +64,7 @@ export class OutboxTable {
   }
 
   async #claim(condition: string, order: string, now: number): Promise<ClaimedMessage | null> {
-    const rows = await this.#database.query<{ id: number; message_key: string; message: PlatformMessage; attempts: number; refusals: number }>(
+    const { rows } = await this.#database.query<{ id: number; message_key: string; message: PlatformMessage; attempts: number; refusals: number }>(
       `UPDATE outbox SET attempts = attempts + 1, first_attempt_at = coalesce(first_attempt_at, $2), last_attempt_at = $2
        WHERE id = (
          SELECT o.id FROM outbox o
@@ -91,7 +91,7 @@ export class OutboxTable {
   }
 
   async counts(): Promise<OutboxCounts> {
-    const rows = await this.#database.query<{ pending: number; delivered: number; refused: number; oldest: number | null }>(
+    const { rows } = await this.#database.query<{ pending: number; delivered: number; refused: number; oldest: number | null }>(
       `SELECT count(*) FILTER (WHERE state = 'pending')::int4 AS pending, count(*) FILTER (WHERE state = 'delivered')::int4 AS delivered,
               count(*) FILTER (WHERE state = 'pending' AND refusals > 0)::int4 AS refused, min(created_at) FILTER (WHERE state = 'pending') AS oldest
        FROM outbox WHERE platform = $1`,
