@@ -1,0 +1,88 @@
+/** Which luma/chroma equations a picture was coded with. */
+export type ColourMatrix = 'bt601' | 'bt709' | 'bt2020';
+
+/**
+ * One decoded picture, 8-bit planar 4:2:0, as the decoder laid it out.
+ *
+ * The planes may be memory of the native decoder: they are valid only until the call that handed the picture over returns.
+ */
+export interface Picture {
+  width: number;
+  height: number;
+  y: Uint8Array;
+  u: Uint8Array;
+  v: Uint8Array;
+  /** Bytes from one row to the next. */
+  strideY: number;
+  strideC: number;
+  matrix: ColourMatrix;
+  /** True: 0 to 255; false: studio range 16 to 235 (chroma 16 to 240). */
+  fullRange: boolean;
+}
+
+/** Lookup tables that turn Y, U, V bytes into R, G, B in 0 to 255 (not yet clamped). */
+export interface RgbTables {
+  luma: Float32Array;
+  redV: Float32Array;
+  greenU: Float32Array;
+  greenV: Float32Array;
+  blueU: Float32Array;
+}
+
+/** Kr and Kb of ITU-R BT.601, BT.709 and BT.2020. */
+const WEIGHTS: Record<ColourMatrix, readonly [kr: number, kb: number]> = {
+  bt601: [0.299, 0.114],
+  bt709: [0.2126, 0.0722],
+  bt2020: [0.2627, 0.0593],
+};
+
+const cache = new Map<string, RgbTables>();
+
+export function rgbTables(matrix: ColourMatrix, fullRange: boolean): RgbTables {
+  const key = `${matrix}/${fullRange}`;
+  const known = cache.get(key);
+  if (known) return known;
+  const [kr, kb] = WEIGHTS[matrix];
+  const kg = 1 - kr - kb;
+  const lumaScale = fullRange ? 1 : 255 / 219;
+  const chromaScale = fullRange ? 1 : 255 / 224;
+  const lumaOffset = fullRange ? 0 : 16;
+  const table = (value: (byte: number) => number): Float32Array => Float32Array.from({ length: 256 }, (_, i) => value(i));
+  const chroma = (factor: number): Float32Array => table((i) => (i - 128) * chromaScale * factor);
+  const tables = {
+    luma: table((i) => (i - lumaOffset) * lumaScale),
+    redV: chroma(2 * (1 - kr)),
+    greenU: chroma((-2 * kb * (1 - kb)) / kg),
+    greenV: chroma((-2 * kr * (1 - kr)) / kg),
+    blueU: chroma(2 * (1 - kb)),
+  };
+  cache.set(key, tables);
+  return tables;
+}
+
+/** Planar 4:4:4 of one size: what scaling gives. */
+export interface Planes444 {
+  width: number;
+  height: number;
+  y: Uint8Array;
+  u: Uint8Array;
+  v: Uint8Array;
+}
+
+/** Packed RGB, 3 bytes a pixel, from planes of the given coding. */
+export function toRgb(planes: Planes444, matrix: ColourMatrix, fullRange: boolean): Uint8Array {
+  const { luma, redV, greenU, greenV, blueU } = rgbTables(matrix, fullRange);
+  const { y, u, v } = planes;
+  const count = planes.width * planes.height;
+  // Clamping and rounding are done by the array type.
+  const rgb = new Uint8ClampedArray(count * 3);
+  for (let i = 0, o = 0; i < count; i++, o += 3) {
+    const l = luma[y[i] as number] as number;
+    const cu = u[i] as number;
+    const cv = v[i] as number;
+    rgb[o] = l + (redV[cv] as number);
+    rgb[o + 1] = l + (greenU[cu] as number) + (greenV[cv] as number);
+    rgb[o + 2] = l + (blueU[cu] as number);
+  }
+  return new Uint8Array(rgb.buffer);
+}

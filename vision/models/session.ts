@@ -1,0 +1,137 @@
+import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { BerthwatchError, messageOf } from '../../base/errors.js';
+import type { Logger } from '../../base/logger.js';
+import type { ModelEntry } from './manifest.js';
+
+export interface SessionOptions {
+  /** Threads inside one operator and between operators; 1 keeps a child to one core. */
+  threads: number;
+  /** Ask ONNX Runtime for this accelerator first; the CPU always stands behind it. */
+  accelerator?: 'cuda' | 'webgpu' | 'coreml' | 'dml' | undefined;
+  logger: Logger;
+}
+
+/** One output tensor. */
+export interface Output {
+  data: Float32Array;
+  dims: readonly number[];
+}
+
+/**
+ * One ONNX network. `run` blocks the JavaScript thread for the whole inference although it returns a promise (ONNX Runtime
+ * does), so sessions live only in vision children.
+ */
+export class ModelSession<Entry extends ModelEntry = ModelEntry> {
+  readonly entry: Entry;
+  /** Where it runs. */
+  readonly provider: string;
+  /** Whether several pictures may go in at once. */
+  readonly batched: boolean;
+  readonly #session: InferenceSession;
+
+  private constructor(entry: Entry, session: InferenceSession, provider: string, batched: boolean) {
+    this.entry = entry;
+    this.#session = session;
+    this.provider = provider;
+    this.batched = batched;
+  }
+
+  /**
+   * Opens the network and checks its inputs and outputs against the manifest entry.
+   * @throws BerthwatchError bad-input where the file is no network or not the one described
+   */
+  static async open<Entry extends ModelEntry>(entry: Entry, file: Uint8Array, options: SessionOptions): Promise<ModelSession<Entry>> {
+    const { session, provider } = await openSession(entry, file, options);
+    const problems: string[] = [];
+    const input = session.inputMetadata.find((m) => m.name === entry.input.name);
+    let batched = false;
+    if (!input) problems.push(`it has no input "${entry.input.name}" (it has ${session.inputNames.join(', ')})`);
+    else if (!input.isTensor || input.type !== 'float32') problems.push(`input "${input.name}" is not float32`);
+    else {
+      const [n, c, h, w] = input.shape;
+      batched = typeof n !== 'number' || n < 0;
+      const matches = (found: number | string | undefined, wanted: number): boolean => typeof found !== 'number' || found < 0 || found === wanted;
+      if (input.shape.length !== 4 || !matches(c, 3) || !matches(h, entry.input.height) || !matches(w, entry.input.width)) {
+        problems.push(`input "${input.name}" has shape [${input.shape.join(',')}], the manifest says [N,3,${entry.input.height},${entry.input.width}]`);
+      }
+      if (!batched && n !== 1) problems.push(`input "${input.name}" wants exactly ${n} pictures at once; only 1 or any number can be served`);
+    }
+    for (const name of outputNames(entry)) {
+      if (!session.outputNames.includes(name)) problems.push(`it has no output "${name}" (it has ${session.outputNames.join(', ')})`);
+    }
+    if (problems.length > 0) {
+      await session.release();
+      throw new BerthwatchError('bad-input', 'VISION_MODEL_SHAPE', `model "${entry.id}" (${entry.file}) does not fit its manifest entry: ${problems.join('; ')}`);
+    }
+    return new ModelSession(entry, session, provider, batched);
+  }
+
+  /** Floats of one picture in the input. */
+  get pictureLength(): number {
+    return 3 * this.entry.input.height * this.entry.input.width;
+  }
+
+  /**
+   * Runs `count` pictures, filled by `fill(tensor, slot)`, and gives each picture its part of every output: shapes without
+   * the batch dimension.
+   */
+  async run(count: number, fill: (tensor: Float32Array, slot: number, picture: number) => void): Promise<Map<string, Output>[]> {
+    const results: Map<string, Output>[] = [];
+    const step = this.batched ? Math.min(count, 16) : 1;
+    for (let from = 0; from < count; from += step) {
+      const n = Math.min(step, count - from);
+      const tensor = new Float32Array(n * this.pictureLength);
+      for (let slot = 0; slot < n; slot++) fill(tensor, slot, from + slot);
+      const { width, height, name } = this.entry.input;
+      const outputs = await this.#session.run({ [name]: new Tensor('float32', tensor, [n, 3, height, width]) });
+      for (let slot = 0; slot < n; slot++) results.push(this.#slice(outputs, slot, n));
+    }
+    return results;
+  }
+
+  close(): Promise<void> {
+    return this.#session.release();
+  }
+
+  #slice(outputs: InferenceSession.OnnxValueMapType, slot: number, n: number): Map<string, Output> {
+    const parts = new Map<string, Output>();
+    for (const name of outputNames(this.entry)) {
+      const value = outputs[name] as Tensor;
+      if (!(value.data instanceof Float32Array) || value.dims[0] !== n) {
+        throw new BerthwatchError('bad-input', 'VISION_MODEL_SHAPE', `model "${this.entry.id}": output "${name}" is ${value.type} [${value.dims.join(',')}], wanted float32 with batch ${n}`);
+      }
+      const length = value.data.length / n;
+      parts.set(name, { data: value.data.subarray(slot * length, (slot + 1) * length), dims: value.dims.slice(1) });
+    }
+    return parts;
+  }
+}
+
+async function openSession(entry: ModelEntry, file: Uint8Array, options: SessionOptions): Promise<{ session: InferenceSession; provider: string }> {
+  const base: InferenceSession.SessionOptions = {
+    intraOpNumThreads: options.threads,
+    interOpNumThreads: 1,
+    executionMode: 'sequential',
+    graphOptimizationLevel: 'all',
+    logSeverityLevel: 3,
+  };
+  if (options.accelerator) {
+    try {
+      return { session: await InferenceSession.create(file, { ...base, executionProviders: [options.accelerator] }), provider: options.accelerator };
+    } catch (error) {
+      options.logger.warn({ model: entry.id, accelerator: options.accelerator, reason: messageOf(error) }, `${options.accelerator} cannot run model ${entry.id}: the CPU does it`);
+    }
+  }
+  try {
+    return { session: await InferenceSession.create(file, { ...base, executionProviders: ['cpu'] }), provider: 'cpu' };
+  } catch (error) {
+    throw new BerthwatchError('bad-input', 'VISION_MODEL_OPEN', `ONNX Runtime cannot open model "${entry.id}" (${entry.file}): ${messageOf(error)}`, { cause: error });
+  }
+}
+
+/** Every output a manifest entry names. */
+export function outputNames(entry: ModelEntry): string[] {
+  const { outputs } = entry;
+  if ('heads' in outputs) return outputs.heads.map((head) => head.output);
+  return Object.values(outputs).filter((name): name is string => name !== undefined);
+}

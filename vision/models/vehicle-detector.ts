@@ -1,0 +1,92 @@
+import type { Box, Point, Quad } from '../../base/geometry.js';
+import { BerthwatchError } from '../../base/errors.js';
+import type { Picture } from '../decode/picture.js';
+import type { VehiclesModel } from './manifest.js';
+import { suppress, type Detection } from './nms.js';
+import type { ModelSession, Output } from './session.js';
+import { fillFromBox, toPicture, type InputMapping } from './tensor.js';
+
+/** A vehicle that pokes out of a region by this many picture pixels or less was cut by the region's edge. */
+const EDGE_PX = 3;
+
+/** Classes that stand on four ground corners. */
+const WITH_FOOTPRINT = new Set(['car', 'bus', 'truck']);
+
+/** Finds vehicles, two-wheelers and persons in regions of the picture. Best first. */
+export async function detectVehicles(session: ModelSession<VehiclesModel>, picture: Picture, regions: readonly Box[]): Promise<Detection[]> {
+  const mappings: InputMapping[] = [];
+  const outputs = await session.run(regions.length, (tensor, slot, i) => {
+    mappings[i] = fillFromBox(tensor, slot, picture, regions[i] as Box, session.entry.input);
+  });
+  const found = outputs.flatMap((output, i) => {
+    const region = regions[i] as Box;
+    const detections = readDetections(session.entry, output, mappings[i] as InputMapping, picture);
+    return regions.length === 1 ? detections : detections.map((d) => demoteCut(d, region, picture));
+  });
+  return suppress(found, session.entry.thresholds.nms);
+}
+
+/** One region's tensors as detections in picture pixels, above the score threshold; boxes clipped to the picture. */
+export function readDetections(
+  model: VehiclesModel,
+  output: ReadonlyMap<string, Output>,
+  mapping: InputMapping,
+  picture: { width: number; height: number },
+): Detection[] {
+  const boxes = part(model, output, model.outputs.boxes);
+  const scores = part(model, output, model.outputs.scores);
+  const quads = model.outputs.quads === undefined ? null : part(model, output, model.outputs.quads);
+  const classes = model.classes.length;
+  const count = boxes.data.length / 4;
+  if (scores.data.length !== count * classes || (quads && quads.data.length !== count * 8)) {
+    throw new BerthwatchError('bad-input', 'VISION_MODEL_SHAPE', `model "${model.id}": ${count} boxes, ${scores.data.length} scores for ${classes} classes, ${quads?.data.length ?? 0} quad numbers do not fit`);
+  }
+  const detections: Detection[] = [];
+  for (let a = 0; a < count; a++) {
+    let best = 0;
+    for (let c = 1; c < classes; c++) if ((scores.data[a * classes + c] as number) > (scores.data[a * classes + best] as number)) best = c;
+    const score = scores.data[a * classes + best] as number;
+    const name = model.classes[best];
+    // Written so that NaN fails too.
+    if (!(score >= model.thresholds.score) || !name) continue;
+    const [x0, y0] = toPicture(mapping, boxes.data[a * 4] as number, boxes.data[a * 4 + 1] as number);
+    const [x1, y1] = toPicture(mapping, boxes.data[a * 4 + 2] as number, boxes.data[a * 4 + 3] as number);
+    const box = clipBox(x0, y0, x1, y1, picture);
+    if (!box) continue;
+    const footprint = quads && WITH_FOOTPRINT.has(name) ? quadAt(quads.data, a, mapping) : null;
+    detections.push({ box, score: Math.min(1, score), class: name, footprint });
+  }
+  return detections;
+}
+
+/** Eight numbers at `index` as a quad of the picture; null where one is not finite. */
+export function quadAt(data: Float32Array, index: number, mapping: InputMapping): Quad | null {
+  const points: Point[] = [];
+  for (let k = 0; k < 4; k++) points.push(toPicture(mapping, data[index * 8 + 2 * k] as number, data[index * 8 + 2 * k + 1] as number));
+  return points.every((p) => Number.isFinite(p[0]) && Number.isFinite(p[1])) ? (points as unknown as Quad) : null;
+}
+
+function clipBox(x0: number, y0: number, x1: number, y1: number, picture: { width: number; height: number }): Box | null {
+  const left = Math.max(0, x0);
+  const top = Math.max(0, y0);
+  const width = Math.min(picture.width, x1) - left;
+  const height = Math.min(picture.height, y1) - top;
+  return width >= 1 && height >= 1 ? { x: left, y: top, width, height } : null;
+}
+
+/** The other region sees a cut vehicle whole: let it win the suppression. Where nobody else saw it, it stays. */
+function demoteCut(detection: Detection, region: Box, picture: { width: number; height: number }): Detection {
+  const { box } = detection;
+  const cut =
+    (region.x > 0 && box.x - region.x < EDGE_PX) ||
+    (region.y > 0 && box.y - region.y < EDGE_PX) ||
+    (region.x + region.width < picture.width && region.x + region.width - (box.x + box.width) < EDGE_PX) ||
+    (region.y + region.height < picture.height && region.y + region.height - (box.y + box.height) < EDGE_PX);
+  return cut ? { ...detection, score: detection.score * 0.5 } : detection;
+}
+
+export function part(model: { id: string }, output: ReadonlyMap<string, Output>, name: string): Output {
+  const found = output.get(name);
+  if (!found) throw new BerthwatchError('bad-input', 'VISION_MODEL_SHAPE', `model "${model.id}" gave no output "${name}"`);
+  return found;
+}
