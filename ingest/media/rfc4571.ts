@@ -1,0 +1,182 @@
+import { isRtcpType } from './rtp-packet.js';
+
+/**
+ * RTP over TCP. RFC 4571: a 16-bit big-endian length before each packet; RTSP style (RFC 2326 section 10.12), which some
+ * devices use on GB/T 28181 sockets too: `$`, channel, 16-bit length.
+ *
+ * Senders that ignore short writes of a non-blocking socket leave holes in the byte stream. A frame is therefore believed
+ * only where an RTP or RTCP header stands behind its length; after damage the place to go on is found by the stream's SSRC
+ * standing twice at the right distance, else by a PS pack header at the start of a payload.
+ */
+export interface DeframerStats {
+  frames: number;
+  /** Times the byte stream had to be searched for the next packet. */
+  resyncs: number;
+  skippedBytes: number;
+}
+
+/** `afterDamage`: bytes before this frame were thrown away. The frame is a view, valid until the caller's next `push`. */
+export type FrameSink = (frame: Buffer, afterDamage: boolean) => void;
+
+const RTP_HEADER = 12;
+/** Longest frame believed without its SSRC being known: real senders stay near 1.4 kB, some write up to 8 kB. */
+const MAX_UNPROVEN = 10_240;
+const MAX_FRAME = 65_535;
+const DOLLAR = 0x24;
+const PACK_START = Buffer.from([0, 0, 1, 0xba]);
+const EMPTY = Buffer.alloc(0);
+
+type Verdict = 'good' | 'bad' | 'more';
+
+export class Rfc4571Deframer {
+  readonly #sink: FrameSink;
+  #rest: Buffer = EMPTY;
+  #dollar: boolean | null = null;
+  #ssrc: number | null;
+  #ssrcNeedle: Buffer | null = null;
+  #searching = false;
+  #damaged = false;
+  readonly stats: DeframerStats = { frames: 0, resyncs: 0, skippedBytes: 0 };
+
+  /** @param ssrc the stream's SSRC where it was negotiated; otherwise that of the first packet is taken */
+  constructor(sink: FrameSink, ssrc: number | null = null) {
+    this.#sink = sink;
+    this.#ssrc = ssrc;
+  }
+
+  /** Bytes kept for the next call: less than two of the longest frames. */
+  get buffered(): number {
+    return this.#rest.length;
+  }
+
+  push(chunk: Buffer): void {
+    const bytes = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
+    let at = 0;
+    while (at < bytes.length) {
+      if (this.#searching) {
+        const found = this.#search(bytes, at);
+        this.stats.skippedBytes += found.at - at;
+        at = found.at;
+        if (!found.sure) break;
+        this.#searching = false;
+      }
+      const head = this.#headLength(bytes, at);
+      if (head === 0) break;
+      const verdict = this.#judge(bytes, at, head);
+      if (verdict === 'more') break;
+      if (verdict === 'bad') {
+        this.stats.resyncs++;
+        this.stats.skippedBytes++;
+        this.#searching = true;
+        this.#damaged = true;
+        at++;
+        continue;
+      }
+      const length = bytes.readUInt16BE(at + head - 2);
+      const start = at + head;
+      at = start + length;
+      if (length > 0) this.#emit(bytes.subarray(start, at));
+    }
+    // A copy: a view would keep the whole chunk alive for a few bytes.
+    this.#rest = at >= bytes.length ? EMPTY : Buffer.from(bytes.subarray(at));
+  }
+
+  #emit(frame: Buffer): void {
+    const damaged = this.#damaged;
+    this.#damaged = false;
+    this.stats.frames++;
+    if (!isRtcpType(frame[1] as number)) {
+      const ssrc = frame.readUInt32BE(8);
+      if (ssrc !== this.#ssrc) this.#ssrcNeedle = null;
+      this.#ssrc = ssrc;
+    }
+    this.#sink(frame, damaged);
+  }
+
+  /** Bytes before the packet (2 or 4); 0 where too few are there to tell. */
+  #headLength(bytes: Buffer, at: number): 0 | 2 | 4 {
+    if (bytes.length - at < 2) return 0;
+    if (bytes[at] !== DOLLAR || this.#dollar === false) return 2;
+    if (bytes.length - at < 6) return 0;
+    // "$ ch" read as a length is 9216 or more, which hardly any sender writes; the version bits settle it.
+    const dollar = (bytes[at + 1] as number) < 8 && (bytes[at + 4] as number) >> 6 === 2;
+    return dollar ? 4 : 2;
+  }
+
+  /** Is there a believable packet behind the length at `at`? */
+  #judge(bytes: Buffer, at: number, head: 2 | 4): Verdict {
+    const length = bytes.readUInt16BE(at + head - 2);
+    if (length === 0) return 'good';
+    const start = at + head;
+    const there = bytes.length - start;
+    if (there < Math.min(length, RTP_HEADER)) return 'more';
+    if (length < 8 || (bytes[start] as number) >> 6 !== 2) return 'bad';
+    const ends = start + length;
+    if (isRtcpType(bytes[start + 1] as number)) {
+      // RFC 3550 section 6.4: the length field of the first packet of a compound is in words less one.
+      if ((bytes.readUInt16BE(start + 2) + 1) * 4 > length || length > MAX_UNPROVEN) return 'bad';
+      return bytes.length < ends ? 'more' : 'good';
+    }
+    if (length < RTP_HEADER) return 'bad';
+    const ssrc = bytes.readUInt32BE(start + 8);
+    if (ssrc === this.#ssrc) {
+      this.#dollar ??= head === 4;
+      return bytes.length < ends ? 'more' : 'good';
+    }
+    if (length > MAX_UNPROVEN) return 'bad';
+    if (this.#ssrc === null || this.stats.frames === 0) return bytes.length < ends ? 'more' : 'good';
+    // Another SSRC in mid-stream: either damage or a restarted encoder, whose next packet has the new one too.
+    return this.#confirmed(bytes, ends, head, ssrc);
+  }
+
+  /** Does a packet of `ssrc` begin at `at`? */
+  #confirmed(bytes: Buffer, at: number, head: 2 | 4, ssrc: number): Verdict {
+    const start = at + head;
+    if (bytes.length < start + RTP_HEADER) return 'more';
+    if ((bytes[start] as number) >> 6 !== 2) return 'bad';
+    return bytes.readUInt32BE(start + 8) === ssrc ? 'good' : 'bad';
+  }
+
+  /** The next place where a frame begins; where none is `sure`, the place from which to keep bytes. */
+  #search(bytes: Buffer, from: number): { at: number; sure: boolean } {
+    const head = this.#dollar === true ? 4 : 2;
+    const bySsrc = this.#searchSsrc(bytes, from, head);
+    if (bySsrc?.sure) return bySsrc;
+    const byPack = this.#searchPack(bytes, from, head);
+    if (byPack !== null && (bySsrc === null || byPack < bySsrc.at)) return { at: byPack, sure: true };
+    // Nothing yet: keep what could still hold the beginning of a frame, and never more than the longest one.
+    const keep = bySsrc?.at ?? Math.max(from, bytes.length - (head + RTP_HEADER + PACK_START.length));
+    return { at: Math.max(keep, bytes.length - MAX_FRAME - 2 * RTP_HEADER), sure: false };
+  }
+
+  #searchSsrc(bytes: Buffer, from: number, head: 2 | 4): { at: number; sure: boolean } | null {
+    if (this.#ssrc === null) return null;
+    if (!this.#ssrcNeedle) {
+      this.#ssrcNeedle = Buffer.alloc(4);
+      this.#ssrcNeedle.writeUInt32BE(this.#ssrc);
+    }
+    let open: number | null = null;
+    for (let hit = bytes.indexOf(this.#ssrcNeedle, from); hit >= 0; hit = bytes.indexOf(this.#ssrcNeedle, hit + 1)) {
+      const start = hit - 8;
+      const at = start - head;
+      if (at < from || (bytes[start] as number) >> 6 !== 2) continue;
+      const length = bytes.readUInt16BE(start - 2);
+      if (length < RTP_HEADER) continue;
+      const next = this.#confirmed(bytes, start + length, head, this.#ssrc);
+      if (next === 'good') return { at, sure: true };
+      if (next === 'more' && open === null) open = at;
+    }
+    return open === null ? null : { at: open, sure: false };
+  }
+
+  #searchPack(bytes: Buffer, from: number, head: 2 | 4): number | null {
+    for (let hit = bytes.indexOf(PACK_START, from); hit >= 0; hit = bytes.indexOf(PACK_START, hit + 1)) {
+      const start = hit - RTP_HEADER;
+      const at = start - head;
+      if (at < from || (bytes[start] as number) !== 0x80) continue;
+      const length = bytes.readUInt16BE(start - 2);
+      if (length > RTP_HEADER && length <= MAX_UNPROVEN && !isRtcpType(bytes[start + 1] as number)) return at;
+    }
+    return null;
+  }
+}
