@@ -1,0 +1,222 @@
+import { boundingBox, boxPolygon, contains, overlapArea, type Polygon } from '../../base/geometry.js';
+import { BerthwatchError } from '../../base/errors.js';
+import type { Logger } from '../../base/logger.js';
+import { decodeUnits, type DecodedUnit } from '../decode/gop-decoder.js';
+import { toRgb } from '../decode/picture.js';
+import { scaleRegion } from '../decode/scale.js';
+import { gateAfterInference, gatedObservation, gateReason, type GateState } from '../gate/gate.js';
+import { healthOf } from '../health/health.js';
+import { lookAt } from '../health/look.js';
+import { classifyVehicles, impliedAttributes } from '../models/attributes.js';
+import { loadManifest, type AttributesModel, type ModelEntry, type PlatesModel, type ReaderModel, type VehiclesModel } from '../models/manifest.js';
+import type { Detection } from '../models/nms.js';
+import { assignPlates, findPlates } from '../models/plate-finder.js';
+import { readPlates } from '../models/plate-reader.js';
+import { detectionRegions, REGION_DEFAULTS } from '../models/regions.js';
+import { ModelSession } from '../models/session.js';
+import { detectVehicles } from '../models/vehicle-detector.js';
+import type { Observation, ObservedVehicle, PlateReading } from '../observation.js';
+import type { Picture } from '../decode/picture.js';
+import type { ChildOptions, Examination, ExaminedFrame, ExamineRequest, ModelInfo, Stage, StageTimes, Still, StillRequest } from './protocol.js';
+
+/** Plates are looked for on at most this many vehicles of a frame, those in or nearest to berths first. */
+const MAX_PLATE_SEARCHES = 12;
+/** Narrower vehicles cannot carry a plate that could be read. */
+const MIN_PLATE_VEHICLE_PX = 48;
+
+/** The models at work: everything native that a vision child does, without the process around it. */
+export class Eyes {
+  readonly #vehicles: ModelSession<VehiclesModel> | null;
+  readonly #plates: ModelSession<PlatesModel> | null;
+  readonly #reader: ModelSession<ReaderModel> | null;
+  readonly #attributes: ModelSession<AttributesModel> | null;
+  readonly #charset: readonly string[];
+
+  private constructor(sessions: Map<string, ModelSession>, charset: readonly string[]) {
+    this.#vehicles = (sessions.get('vehicles') as ModelSession<VehiclesModel> | undefined) ?? null;
+    this.#plates = (sessions.get('plates') as ModelSession<PlatesModel> | undefined) ?? null;
+    this.#reader = (sessions.get('plate-reader') as ModelSession<ReaderModel> | undefined) ?? null;
+    this.#attributes = (sessions.get('attributes') as ModelSession<AttributesModel> | undefined) ?? null;
+    this.#charset = charset;
+  }
+
+  /**
+   * Loads and opens every model of the manifest. Without a vehicles model nothing can be seen, so that is an error; the
+   * others may be absent (no plates, no attributes).
+   * @throws BerthwatchError not-found, bad-input
+   */
+  static async open(options: ChildOptions, logger: Logger): Promise<Eyes> {
+    const loaded = await loadManifest(options.manifestPath);
+    const sessions = new Map<string, ModelSession>();
+    let charset: readonly string[] = [];
+    for (const entry of loaded.manifest.models) {
+      const file = loaded.files.get(entry.id) as Uint8Array;
+      sessions.set(entry.task, await ModelSession.open<ModelEntry>(entry, file, { threads: options.threads, accelerator: options.accelerator, logger }));
+      if (entry.task === 'plate-reader') charset = loaded.charsets.get(entry.id) as readonly string[];
+    }
+    if (!sessions.has('vehicles')) throw new BerthwatchError('bad-input', 'VISION_MANIFEST', `${options.manifestPath} names no model for "vehicles"; without one nothing can be seen`);
+    return new Eyes(sessions, charset);
+  }
+
+  get models(): ModelInfo[] {
+    return this.#sessions().map((s) => ({ id: s.entry.id, task: s.entry.task, provider: s.provider }));
+  }
+
+  async close(): Promise<void> {
+    for (const session of this.#sessions()) await session.close();
+  }
+
+  /**
+   * Decodes and sees the frames of a request. A pure function of the request and the models: the same request gives the same
+   * examination to the last bit (on one machine). Vehicles carry `trackId` 0; tracking happens outside.
+   */
+  async examine(request: ExamineRequest, times: StageTimes): Promise<Examination> {
+    const gated = request.gate !== undefined;
+    let gate: GateState | null = request.gate ?? null;
+    const frames: ExaminedFrame[] = [];
+    const missing = await this.#decode(request.units, request.frames, times, async ({ index, unit, picture, damaged }) => {
+      const look = timed(times, 'look', () => lookAt(picture, request.regions));
+      const health = healthOf(look, damaged);
+      const reason = gated ? gateReason(gate, { capturedAt: unit.capturedAt, width: picture.width, height: picture.height, look }) : 'asked';
+      let observation: Observation;
+      if (reason === null) observation = gatedObservation(gate as GateState, unit.capturedAt, health);
+      else {
+        const vehicles = await this.#see(picture, request.regions, times);
+        observation = {
+          cameraId: request.cameraId,
+          capturedAt: unit.capturedAt,
+          width: picture.width,
+          height: picture.height,
+          basis: 'inferred',
+          vehicles,
+          obstructions: obstructionsOf(vehicles, request.regions),
+          health,
+        };
+        if (gated) gate = gateAfterInference(look, observation);
+      }
+      frames.push({ index, observation, look, reason });
+    });
+    const order = new Map(request.frames.map((frame, i) => [frame, i]));
+    frames.sort((a, b) => (order.get(a.index) as number) - (order.get(b.index) as number));
+    return { frames, missing, gate };
+  }
+
+  /** One decoded picture. @throws BerthwatchError bad-input where the frame gives no picture */
+  async still(request: StillRequest, times: StageTimes): Promise<Still> {
+    let still: Still | null = null;
+    await this.#decode(request.units, [request.frame], times, async ({ unit, picture, damaged }) => {
+      const begin = performance.now();
+      const { width, height } = picture;
+      const rgb = toRgb(scaleRegion(picture, { x: 0, y: 0, width, height }, width, height), picture.matrix, picture.fullRange);
+      const data = request.format === 'rgb' ? rgb : await jpeg(rgb, width, height, request.quality ?? 85);
+      still = { width, height, capturedAt: unit.capturedAt, data, damaged };
+      add(times, 'still', performance.now() - begin);
+    });
+    if (!still) {
+      throw new BerthwatchError('bad-input', 'VISION_UNDECODABLE', `frame ${request.frame} of ${request.units.length} of camera ${request.cameraId} gives no picture: no keyframe before it, or damaged beyond decoding`);
+    }
+    return still;
+  }
+
+  /** Decoding time is what passes between visits. */
+  async #decode(units: ExamineRequest['units'], frames: readonly number[], times: StageTimes, visit: (d: DecodedUnit) => Promise<void>): Promise<number[]> {
+    let inside = 0;
+    let pictures = 0;
+    const begin = performance.now();
+    try {
+      return await decodeUnits(units, frames, async (decoded) => {
+        const entered = performance.now();
+        pictures++;
+        await visit(decoded);
+        inside += performance.now() - entered;
+      });
+    } finally {
+      add(times, 'decode', performance.now() - begin - inside, pictures);
+    }
+  }
+
+  async #see(picture: Picture, berths: readonly Polygon[], times: StageTimes): Promise<ObservedVehicle[]> {
+    const session = this.#vehicles as ModelSession<VehiclesModel>;
+    const { width, height } = session.entry.input;
+    const regions = detectionRegions(picture, berths, { ...REGION_DEFAULTS, inputWidth: width, inputHeight: height });
+    const found = await timedAsync(times, 'detect', regions.length, () => detectVehicles(session, picture, regions));
+    const plates = await this.#readPlates(picture, found, berths, times);
+    const motor = found.filter(isMotor);
+    const known = this.#attributes;
+    const attributes = known && motor.length > 0 ? await timedAsync(times, 'attributes', motor.length, () => classifyVehicles(known, picture, motor)) : motor.map((d) => impliedAttributes(d.class));
+    return found.map((d) => ({
+      box: d.box,
+      score: d.score,
+      class: d.class,
+      ...(attributes[motor.indexOf(d)] ?? impliedAttributes(d.class)),
+      footprint: d.footprint,
+      plate: plates.get(d) ?? null,
+      trackId: 0,
+    }));
+  }
+
+  async #readPlates(picture: Picture, found: readonly Detection[], berths: readonly Polygon[], times: StageTimes): Promise<Map<Detection, PlateReading>> {
+    const read = new Map<Detection, PlateReading>();
+    const finder = this.#plates;
+    const reader = this.#reader;
+    const searched = plateCandidates(found, berths);
+    if (!finder || !reader || searched.length === 0) return read;
+    const boxes = searched.map((d) => d.box);
+    const plates = assignPlates(boxes, await timedAsync(times, 'plates', boxes.length, () => findPlates(finder, picture, boxes)));
+    const count = plates.filter((p) => p !== null).length;
+    if (count === 0) return read;
+    const readings = await timedAsync(times, 'read', count, () => readPlates(reader, this.#charset, picture, plates));
+    for (const [i, reading] of readings.entries()) if (reading) read.set(searched[i] as Detection, reading);
+    return read;
+  }
+
+  #sessions(): ModelSession[] {
+    return [this.#vehicles, this.#plates, this.#reader, this.#attributes].filter((s) => s !== null) as ModelSession[];
+  }
+}
+
+function isMotor(d: { class: ObservedVehicle['class'] }): boolean {
+  return d.class === 'car' || d.class === 'bus' || d.class === 'truck';
+}
+
+/** Vehicles whose plates are worth a search: motor vehicles, those that cover berths first, then larger ones. */
+export function plateCandidates(found: readonly Detection[], berths: readonly Polygon[]): Detection[] {
+  const cover = (d: Detection): number => berths.reduce((most, berth) => Math.max(most, overlapArea(boxPolygon(d.box), boxPolygon(boundingBox(berth)))), 0);
+  return found
+    .filter((d) => isMotor(d) && d.box.width >= MIN_PLATE_VEHICLE_PX)
+    .map((d) => ({ d, cover: cover(d), area: d.box.width * d.box.height }))
+    .sort((a, b) => b.cover - a.cover || b.area - a.area || a.d.box.x - b.d.box.x)
+    .slice(0, MAX_PLATE_SEARCHES)
+    .map(({ d }) => d);
+}
+
+/** Two-wheelers that stand in a berth: the middle of their lower edge lies inside its polygon. */
+export function obstructionsOf(vehicles: readonly ObservedVehicle[], berths: readonly Polygon[]): Observation['obstructions'] {
+  return vehicles
+    .filter((v) => v.class === 'motorcycle' && berths.some((berth) => contains(berth, [v.box.x + v.box.width / 2, v.box.y + v.box.height])))
+    .map((v) => ({ box: v.box, score: v.score, kind: 'two-wheeler' as const }));
+}
+
+async function jpeg(rgb: Uint8Array, width: number, height: number, quality: number): Promise<Uint8Array> {
+  const { default: sharp } = await import('sharp');
+  return sharp(rgb, { raw: { width, height, channels: 3 } }).jpeg({ quality, mozjpeg: false }).toBuffer();
+}
+
+function add(times: StageTimes, stage: Stage, ms: number, count = 1): void {
+  const known = times[stage] ?? { count: 0, ms: 0 };
+  times[stage] = { count: known.count + count, ms: known.ms + ms };
+}
+
+function timed<T>(times: StageTimes, stage: Stage, run: () => T): T {
+  const begin = performance.now();
+  const value = run();
+  add(times, stage, performance.now() - begin);
+  return value;
+}
+
+async function timedAsync<T>(times: StageTimes, stage: Stage, count: number, run: () => Promise<T>): Promise<T> {
+  const begin = performance.now();
+  const value = await run();
+  add(times, stage, performance.now() - begin, count);
+  return value;
+}

@@ -1,0 +1,147 @@
+import { boxIou, type Box } from '../../base/geometry.js';
+import type { Observation, ObservedVehicle, VehicleClass } from '../observation.js';
+
+/*
+ * Gives the same vehicle the same number over the frames of one camera: association by boxes where they are, and where
+ * their motion says they should be. Plates help where both frames read one. Deterministic: ties fall by position and age.
+ */
+
+/** Boxes overlapping at least this much (IoU) may be the same vehicle. */
+const MIN_IOU = 0.25;
+/** Largest ratio of areas of one vehicle on two frames: a lorry passing before a car must not inherit its number. */
+const MAX_AREA_RATIO = 2.2;
+/** A vehicle that left no overlap may have moved this many of its own diagonals a second (about 60 km/h for a car). */
+const MAX_DIAGONALS_PER_SECOND = 4;
+/** Association over distance is a guess; over longer gaps it is not made. */
+const MAX_JUMP_MS = 1_500;
+/** Vehicles that stood still are remembered this long behind what hides them, ms … */
+const KEEP_STANDING_MS = 60_000;
+/** … moving ones this long. */
+const KEEP_MOVING_MS = 3_000;
+/** Slower than this (own diagonals a second) is standing. */
+const STANDING = 0.05;
+/** Weight of the newest speed in the running mean. */
+const SPEED_GAIN = 0.6;
+/** State stays small whatever the pictures show. */
+const MAX_TRACKS = 128;
+
+/** JSON-serialisable. */
+export interface Track {
+  id: number;
+  class: VehicleClass;
+  box: Box;
+  /** Speed of the box's centre, picture pixels a second. */
+  speed: readonly [x: number, y: number];
+  /** Unix ms of the first and the newest sight. */
+  firstSeen: number;
+  lastSeen: number;
+  /** Last text read on it, '' where none was. */
+  plate: string;
+}
+
+/** All the tracker remembers of one camera. JSON-serialisable, bounded. */
+export interface TrackerState {
+  version: 1;
+  nextId: number;
+  tracks: readonly Track[];
+}
+
+export function initialTrackerState(): TrackerState {
+  return { version: 1, nextId: 1, tracks: [] };
+}
+
+/** Numbers the vehicles of one observation. Pure; observations of one camera must come in order of `capturedAt`. */
+export function track(state: TrackerState, observation: Observation): { state: TrackerState; observation: Observation } {
+  const at = observation.capturedAt;
+  const pairs: { vehicle: number; track: number; score: number }[] = [];
+  for (const [v, vehicle] of observation.vehicles.entries()) {
+    for (const [t, known] of state.tracks.entries()) {
+      const score = likeness(known, vehicle, at);
+      if (score > 0) pairs.push({ vehicle: v, track: t, score });
+    }
+  }
+  pairs.sort((a, b) => b.score - a.score || a.track - b.track || a.vehicle - b.vehicle);
+  const trackOf = new Map<number, number>();
+  const used = new Set<number>();
+  for (const pair of pairs) {
+    if (trackOf.has(pair.vehicle) || used.has(pair.track)) continue;
+    trackOf.set(pair.vehicle, pair.track);
+    used.add(pair.track);
+  }
+
+  let nextId = state.nextId;
+  const seen: Track[] = [];
+  const vehicles = observation.vehicles.map((vehicle, v) => {
+    const index = trackOf.get(v);
+    const updated = index === undefined ? newTrack(nextId++, vehicle, at) : follow(state.tracks[index] as Track, vehicle, at);
+    seen.push(updated);
+    return { ...vehicle, trackId: updated.id };
+  });
+  const unseen = state.tracks.filter((known, t) => !used.has(t) && at - known.lastSeen <= patience(known));
+  // Newest sights first, so that the bound drops the oldest.
+  const tracks = [...seen, ...unseen].sort((a, b) => b.lastSeen - a.lastSeen || a.id - b.id).slice(0, MAX_TRACKS);
+  return { state: { version: 1, nextId, tracks }, observation: { ...observation, vehicles } };
+}
+
+/** 0: cannot be the same; up to about 3: surely the same. */
+function likeness(known: Track, vehicle: ObservedVehicle, at: number): number {
+  if (group(known.class) !== group(vehicle.class)) return 0;
+  const ratio = (known.box.width * known.box.height) / (vehicle.box.width * vehicle.box.height);
+  if (ratio > MAX_AREA_RATIO || ratio < 1 / MAX_AREA_RATIO) return 0;
+  const elapsed = Math.max(0, at - known.lastSeen);
+  const text = vehicle.plate?.text ?? '';
+  const samePlate = text.length >= 7 && text === known.plate;
+  const otherPlate = text.length >= 7 && known.plate.length >= 7 && mismatches(text, known.plate) >= 3;
+  const iou = Math.max(boxIou(known.box, vehicle.box), boxIou(predict(known, elapsed), vehicle.box));
+  if (iou >= MIN_IOU) return Math.max(0.01, iou + (samePlate ? 1 : 0) - (otherPlate ? 0.6 : 0) + (known.class === vehicle.class ? 0.02 : 0));
+  if (elapsed > MAX_JUMP_MS && !samePlate) return 0;
+  if (otherPlate) return 0;
+  const predicted = predict(known, elapsed);
+  const distance = Math.hypot(middleX(predicted) - middleX(vehicle.box), middleY(predicted) - middleY(vehicle.box));
+  const reach = diagonal(vehicle.box) * Math.min(2, 0.3 + (MAX_DIAGONALS_PER_SECOND * elapsed) / 1000);
+  if (distance >= reach) return 0;
+  // Far matches rank behind every overlap; a shared plate ranks them before.
+  return (samePlate ? 1 : 0) + MIN_IOU * 0.9 * (1 - distance / reach);
+}
+
+function newTrack(id: number, vehicle: ObservedVehicle, at: number): Track {
+  return { id, class: vehicle.class, box: vehicle.box, speed: [0, 0], firstSeen: at, lastSeen: at, plate: vehicle.plate?.text ?? '' };
+}
+
+function follow(known: Track, vehicle: ObservedVehicle, at: number): Track {
+  const seconds = (at - known.lastSeen) / 1000;
+  let speed = known.speed;
+  if (seconds > 0) {
+    const vx = (middleX(vehicle.box) - middleX(known.box)) / seconds;
+    const vy = (middleY(vehicle.box) - middleY(known.box)) / seconds;
+    speed = [known.speed[0] * (1 - SPEED_GAIN) + vx * SPEED_GAIN, known.speed[1] * (1 - SPEED_GAIN) + vy * SPEED_GAIN];
+  }
+  return { ...known, class: vehicle.class, box: vehicle.box, speed, lastSeen: Math.max(known.lastSeen, at), plate: vehicle.plate?.text || known.plate };
+}
+
+/** Where the box should be after `elapsed` ms; motion is believed for a second and a half, no longer. */
+function predict(known: Track, elapsed: number): Box {
+  const seconds = Math.min(elapsed, MAX_JUMP_MS) / 1000;
+  return { ...known.box, x: known.box.x + known.speed[0] * seconds, y: known.box.y + known.speed[1] * seconds };
+}
+
+function patience(known: Track): number {
+  const standing = Math.hypot(known.speed[0], known.speed[1]) < STANDING * diagonal(known.box);
+  return standing ? KEEP_STANDING_MS : KEEP_MOVING_MS;
+}
+
+/** A detector may call one vehicle car now and truck then, but never a person. */
+function group(vehicleClass: VehicleClass): number {
+  return vehicleClass === 'person' ? 2 : vehicleClass === 'motorcycle' ? 1 : 0;
+}
+
+function mismatches(a: string, b: string): number {
+  if (a.length !== b.length) return Math.abs(a.length - b.length) + 2;
+  let count = 0;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) count++;
+  return count;
+}
+
+const middleX = (box: Box): number => box.x + box.width / 2;
+const middleY = (box: Box): number => box.y + box.height / 2;
+const diagonal = (box: Box): number => Math.hypot(box.width, box.height);
