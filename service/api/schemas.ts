@@ -1,0 +1,87 @@
+import { z } from 'zod';
+
+/** Shapes of the HTTP API. Times are Unix milliseconds. */
+
+export const ErrorAnswer = z.object({ error: z.string(), message: z.string() });
+
+export const PlateAnswer = z.discriminatedUnion('status', [
+  z.object({ status: z.literal('read'), text: z.string(), colour: z.string(), confidence: z.number() }),
+  z.object({ status: z.literal('none') }),
+  z.object({ status: z.literal('unread') }),
+]);
+
+export const BerthAnswer = z.object({
+  id: z.string(),
+  number: z.string(),
+  kind: z.string(),
+  polygon: z.array(z.array(z.number())),
+  /** `unknown` until the camera's first picture was analysed. */
+  state: z.enum(['free', 'occupied', 'changing', 'unknown']),
+  visit: z.object({ uid: z.string(), enteredAt: z.number(), plate: PlateAnswer }).nullable(),
+});
+
+export const CameraAnswer = z.object({
+  id: z.string(),
+  name: z.string(),
+  deviceNumber: z.string(),
+  roadSection: z.string(),
+  direction: z.string(),
+  lot: z.string(),
+  width: z.number(),
+  height: z.number(),
+  online: z.boolean(),
+  stream: z.object({
+    state: z.enum(['none', 'waiting', 'inviting', 'streaming']),
+    /** Why there is no stream, for people. */
+    diagnosis: z.string().nullable(),
+    codec: z.string().nullable(),
+    transport: z.string().nullable(),
+    lastUnitAt: z.number().nullable(),
+    lostPackets: z.number(),
+    strangers: z.number(),
+  }),
+  /** Captured time of the last analysed picture. */
+  analysedTo: z.number().nullable(),
+  berths: z.array(BerthAnswer),
+});
+
+export const VisitAnswer = z.object({
+  uid: z.string(),
+  cameraId: z.string(),
+  berthId: z.string(),
+  berthNumber: z.string(),
+  roadSection: z.string(),
+  lotCode: z.string(),
+  plate: PlateAnswer,
+  vehicleType: z.string(),
+  bodyColour: z.string(),
+  enteredAt: z.number(),
+  leftAt: z.number().nullable(),
+  presentAtStart: z.boolean(),
+  confidence: z.number(),
+  revision: z.number(),
+  feeFen: z.number().nullable(),
+  pictures: z.array(
+    z.object({ id: z.string(), kind: z.string(), role: z.string(), takenAt: z.number(), bytes: z.number(), width: z.number(), height: z.number(), sha256: z.string() }),
+  ),
+  deliveries: z.array(
+    z.object({ platform: z.string(), key: z.string(), kind: z.string(), state: z.string(), attempts: z.number(), deliveredAt: z.number().nullable(), lastOutcome: z.string().nullable() }),
+  ),
+});
+
+export const ProblemAnswer = z.object({ part: z.string(), message: z.string(), since: z.number() });
+
+export const StatusAnswer = z.object({
+  version: z.string(),
+  startedAt: z.number(),
+  now: z.number(),
+  problems: z.array(ProblemAnswer),
+  platforms: z.array(z.object({ platform: z.string(), pending: z.number(), delivered: z.number(), refused: z.number(), oldestPendingAt: z.number().nullable() })),
+  counts: z.object({ visits: z.number(), openVisits: z.number(), pictures: z.number(), pendingEvidence: z.number() }),
+});
+
+export const HealthAnswer = z.object({ status: z.enum(['ok', 'degraded']), problems: z.array(ProblemAnswer) });
+
+export type CameraView = z.output<typeof CameraAnswer>;
+export type VisitView = z.output<typeof VisitAnswer>;
+export type StatusView = z.output<typeof StatusAnswer>;

@@ -1,0 +1,133 @@
+import { parseBeijing } from '../../base/beijing-time.js';
+import type { Scene } from './scene.js';
+import type { Timeline } from './timeline.js';
+
+/** A record that the city platform accepted, with the parameters as it decrypted them. */
+export interface AcceptedRecord {
+  endpoint: string;
+  fields: Record<string, string | number>;
+}
+
+/** A visit as the scenario has it, in wall-clock times. */
+export interface ExpectedVisit {
+  lotCode: string;
+  berthNumber: string;
+  plate: string;
+  /** Unix ms; null: the vehicle stood there when the camera was first seen. */
+  enteredAt: number | null;
+  /** Unix ms; null: still parked at the end. */
+  leftAt: number | null;
+}
+
+export interface Verdict {
+  expected: number;
+  right: number;
+  /** What is wrong, a sentence each; empty when everything was delivered right. */
+  faults: string[];
+}
+
+/** How far a delivered time may be from the truth: a kept GOP, and the cut to whole seconds that the protocol makes. */
+export const TIME_TOLERANCE_MS = 2_500;
+const PICTURES = { 1: 3, 2: 4 } as const;
+
+/**
+ * The visits that must have been delivered by `until` (Unix ms): those whose enter, and leave if it happened, lie `marginMs`
+ * before it. A looping clip goes on where it began, so a vehicle parked at its end is the one parked at its start.
+ */
+export function expectedVisits(scene: Scene, timeline: Timeline, until: number, marginMs: number): ExpectedVisit[] {
+  const { truth } = scene;
+  const shown = (position: number): number | null => {
+    const at = timeline.shownAt(position);
+    return at === null || at > until - marginMs ? null : at;
+  };
+  const visits: ExpectedVisit[] = [];
+  const loops = Math.floor(Math.max(0, timeline.shownTo) / truth.frames) + 1;
+  for (let loop = 0; loop < loops; loop++) {
+    for (const visit of truth.visits) {
+      const stays = visit.enteredFrame === null;
+      if (stays && loop > 0) continue;
+      const enteredAt = visit.enteredFrame === null ? null : shown(loop * truth.frames + visit.enteredFrame);
+      if (!stays && enteredAt === null) continue;
+      visits.push({
+        lotCode: scene.lotCode,
+        berthNumber: truth.berths.find((berth) => berth.id === visit.berth)?.number ?? visit.berth,
+        plate: truth.vehicles.find((vehicle) => vehicle.id === visit.vehicle)?.plate?.text ?? '无车牌',
+        enteredAt,
+        leftAt: visit.leftFrame === null ? null : shown(loop * truth.frames + visit.leftFrame),
+      });
+    }
+  }
+  return visits;
+}
+
+interface DeliveredVisit {
+  uid: string;
+  lotCode: string;
+  plate: string;
+  enteredAt: number;
+  leftAt: number | null;
+  photos: { 1: number; 2: number };
+}
+
+/** Compares what the platform accepted with what happened in the street. */
+export function judge(expected: readonly ExpectedVisit[], accepted: readonly AcceptedRecord[], startedAt: number): Verdict {
+  const faults: string[] = [];
+  const delivered = collect(accepted, faults);
+  let right = 0;
+  for (const visit of expected) {
+    const candidates = [...delivered.values()].filter((d) => d.lotCode === visit.lotCode && berthOf(d) === visit.berthNumber && (visit.enteredAt === null ? d.enteredAt < startedAt + 30_000 : near(d.enteredAt, visit.enteredAt)));
+    const match = candidates[0];
+    const name = `${visit.lotCode} berth ${visit.berthNumber}, ${visit.plate}, entered ${visit.enteredAt === null ? 'before the start' : clockTime(visit.enteredAt)}`;
+    if (!match) {
+      faults.push(`missing: ${name}`);
+      continue;
+    }
+    delivered.delete(match.uid);
+    const before = faults.length;
+    if (match.plate !== visit.plate) faults.push(`wrong plate: ${name}: delivered as ${match.plate} (${match.uid})`);
+    if (visit.leftAt !== null && match.leftAt === null) faults.push(`no leave record: ${name} left ${clockTime(visit.leftAt)} (${match.uid})`);
+    if (visit.leftAt !== null && match.leftAt !== null && !near(match.leftAt, visit.leftAt)) faults.push(`wrong leave time: ${name}: delivered ${clockTime(match.leftAt)}, true ${clockTime(visit.leftAt)}`);
+    if (match.photos[1] < PICTURES[1]) faults.push(`${match.photos[1]} of ${PICTURES[1]} enter pictures: ${name}`);
+    if (visit.leftAt !== null && match.photos[2] < PICTURES[2]) faults.push(`${match.photos[2]} of ${PICTURES[2]} leave pictures: ${name}`);
+    if (faults.length === before) right++;
+  }
+  return { expected: expected.length, right, faults: [...faults, ...leftOver(delivered, expected)] };
+}
+
+/** Records that no expected visit explains; those that began after the last expected time are only too new to be judged. */
+function leftOver(delivered: Map<string, DeliveredVisit>, expected: readonly ExpectedVisit[]): string[] {
+  const last = Math.max(0, ...expected.map((visit) => visit.leftAt ?? visit.enteredAt ?? 0));
+  return [...delivered.values()].filter((visit) => visit.enteredAt <= last + TIME_TOLERANCE_MS).map((visit) => `did not happen: ${visit.uid} ${visit.plate}, entered ${clockTime(visit.enteredAt)}`);
+}
+
+function collect(accepted: readonly AcceptedRecord[], faults: string[]): Map<string, DeliveredVisit> {
+  const visits = new Map<string, DeliveredVisit>();
+  for (const { endpoint, fields } of accepted) {
+    const uid = String(fields.uid ?? '');
+    if (endpoint === 'uploadHeartbeat') continue;
+    const visit = visits.get(uid);
+    if (endpoint === 'uploadCarInData') {
+      if (visit) faults.push(`two enter records of ${uid}`);
+      visits.set(uid, { uid, lotCode: String(fields.parkingCode), plate: String(fields.plateNo), enteredAt: parseBeijing(String(fields.arriveTime)) ?? 0, leftAt: null, photos: { 1: 0, 2: 0 } });
+    } else if (!visit) {
+      faults.push(`${endpoint} of ${uid} without its enter record`);
+    } else if (endpoint === 'uploadModifyCarInData') {
+      visit.plate = String(fields.plateNo);
+    } else if (endpoint === 'uploadCarOutData') {
+      if (visit.leftAt !== null) faults.push(`two leave records of ${uid}`);
+      visit.leftAt = parseBeijing(String(fields.endTime));
+      visit.plate = String(fields.plateNo);
+    } else if (endpoint === 'uploadPhoto' && (fields.type === 1 || fields.type === 2)) {
+      visit.photos[fields.type]++;
+    }
+  }
+  return visits;
+}
+
+/** uid = lot code + berth number + 17 digits of time. */
+const berthOf = (visit: DeliveredVisit): string => visit.uid.slice(visit.lotCode.length, -17);
+
+/** The protocol cuts times to whole seconds, so up to a second of the difference is its own. */
+const near = (delivered: number, truth: number): boolean => delivered - truth <= TIME_TOLERANCE_MS && truth - delivered <= TIME_TOLERANCE_MS + 1_000;
+
+const clockTime = (unixMs: number): string => new Date(unixMs + 8 * 3_600_000).toISOString().slice(11, 21);

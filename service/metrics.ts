@@ -1,0 +1,27 @@
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+
+/** All Prometheus metrics of the service, `berthwatch_…`. */
+export function createMetrics() {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const registers = [registry];
+  return {
+    registry,
+    unitsReceived: new Counter({ name: 'berthwatch_access_units_total', help: 'Coded pictures received', labelNames: ['camera'], registers }),
+    bytesReceived: new Counter({ name: 'berthwatch_access_unit_bytes_total', help: 'Bytes of coded pictures received', labelNames: ['camera'], registers }),
+    mediaEvents: new Counter({ name: 'berthwatch_media_events_total', help: 'Loss, damage, strangers and other media events', labelNames: ['camera', 'event'], registers }),
+    sessions: new Counter({ name: 'berthwatch_sessions_total', help: 'Media sessions by how they ended', labelNames: ['camera', 'outcome'], registers }),
+    gopsAnalysed: new Counter({ name: 'berthwatch_gops_analysed_total', help: 'GOPs analysed', labelNames: ['camera'], registers }),
+    detailFrames: new Counter({ name: 'berthwatch_detail_frames_total', help: 'Pictures between key frames that were analysed because something changed', labelNames: ['camera'], registers }),
+    analysisLag: new Gauge({ name: 'berthwatch_analysis_lag_seconds', help: 'Age of the last analysed picture', labelNames: ['camera'], registers }),
+    events: new Counter({ name: 'berthwatch_parking_events_total', help: 'Parking events', labelNames: ['type'], registers }),
+    evidenceSeconds: new Histogram({ name: 'berthwatch_evidence_seconds', help: 'Time to make the pictures of one event', buckets: [0.1, 0.25, 0.5, 1, 2, 5, 10], registers }),
+    evidencePictures: new Counter({ name: 'berthwatch_evidence_pictures_total', help: 'Evidence pictures made', labelNames: ['kind'], registers }),
+    deliveries: new Counter({ name: 'berthwatch_deliveries_total', help: 'Attempts to deliver a message', labelNames: ['platform', 'kind', 'outcome'], registers }),
+    outboxPending: new Gauge({ name: 'berthwatch_outbox_pending', help: 'Messages that wait for delivery', labelNames: ['platform'], registers }),
+    devicesOnline: new Gauge({ name: 'berthwatch_devices_online', help: 'Registered GB/T 28181 devices', registers }),
+    problems: new Gauge({ name: 'berthwatch_problems', help: 'Problems shown on the page', registers }),
+  };
+}
+
+export type Metrics = ReturnType<typeof createMetrics>;
