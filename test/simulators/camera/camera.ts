@@ -1,0 +1,161 @@
+import { EventLog, type SimulatorEvent } from '../common/event-log.js';
+import { Calls, PRIVATE_HOST, type Channel } from './calls.js';
+import { parseCameraConfig, type CameraConfig, type CameraConfigInput } from './config.js';
+import { parseManscdp } from './manscdp.js';
+import { ClipPlayer } from './media/clip-player.js';
+import { Mp4Clip } from './media/mp4-clip.js';
+import { QueryAnswers } from './queries.js';
+import { Registration } from './registration.js';
+import { TcpTransport, UdpTransport, type Endpoint, type SignallingTransport } from './sip/transport.js';
+import { token, UserAgent, type IncomingRequest } from './sip/user-agent.js';
+
+/** Clips are read once a process, however many cameras play them. */
+const clips = new Map<string, Mp4Clip>();
+
+function openClip(path: string): Mp4Clip {
+  const known = clips.get(path) ?? Mp4Clip.open(path);
+  clips.set(path, known);
+  return known;
+}
+
+/**
+ * A GB/T 28181-2016 camera: registers with a platform for as long as it runs, answers its queries and INVITEs, and sends a clip
+ * as if it were seen now. Written from the standard alone, sharing no code with any platform.
+ */
+export class CameraSimulator {
+  readonly config: CameraConfig;
+  readonly log: EventLog;
+  private transport: SignallingTransport;
+  private readonly agent: UserAgent;
+  private readonly registration: Registration;
+  private readonly calls: Calls;
+  private readonly queries: QueryAnswers;
+  private readonly channels: Map<string, Channel>;
+
+  /** Checks the configuration and reads the clips (throws what is wrong with them); opens nothing. */
+  constructor(config: CameraConfigInput, onEvent: (event: SimulatorEvent) => void = () => {}) {
+    this.config = parseCameraConfig(config);
+    const { device, server, sip, misbehaviour } = this.config;
+    this.log = new EventLog(onEvent, { camera: device.id });
+    const domain = server.domain ?? server.id.slice(0, 10);
+    this.channels = new Map(this.config.channels.map((channel) => [channel.id, this.makeChannel(channel)]));
+    this.transport = this.makeTransport();
+    const transport = (): SignallingTransport => this.transport;
+    this.agent = new UserAgent(
+      transport,
+      { ...sip, userAgent: `${device.manufacturer} ${device.model}`, duplicateSends: misbehaviour.duplicateSip, contactHost: misbehaviour.privateContact ? PRIVATE_HOST : null },
+      { onRequest: (request) => void this.handle(request), onAck: (message) => this.calls.acknowledge(message) },
+    );
+    this.registration = new Registration(this.config, domain, transport, this.agent, this.log);
+    this.queries = new QueryAnswers(this.config, domain, this.agent, this.log);
+    this.calls = new Calls(this.config, this.channels, transport, this.agent, this.log);
+  }
+
+  /** Begins to register; resolves at once. A platform that is not there is tried for ever. */
+  start(): Promise<void> {
+    this.log.emit('started', { signalling: this.config.signalling, channels: [...this.channels.keys()] });
+    this.registration.start();
+    return Promise.resolve();
+  }
+
+  /** Says BYE and unregister, then closes everything. */
+  async close(): Promise<void> {
+    await this.calls.hangUp('camera closes');
+    await this.registration.stop(!this.config.misbehaviour.noUnregister);
+    await this.silence();
+    this.log.emit('closed');
+  }
+
+  /** Power cut: everything ends without a word to the platform. */
+  async crash(): Promise<void> {
+    this.agent.failAll('crashed');
+    await Promise.all([this.registration.stop(false), this.calls.drop()]);
+    await this.silence();
+    this.log.emit('crashed');
+  }
+
+  /** Goes on from another local port, as when a NAT forgets its mapping. UDP signalling only; the device itself notices nothing. */
+  async moveAddress(): Promise<void> {
+    const old = this.transport;
+    this.transport = this.makeTransport(0);
+    await old.close();
+    await this.transport.open();
+    this.log.emit('moved', { port: this.transport.local().port });
+  }
+
+  /** Registers anew now. */
+  registerAgain(): void {
+    this.registration.interrupt('asked to');
+  }
+
+  /** Ends the media of a channel (or all) by BYE from the camera's side. */
+  hangUp(channelId?: string): Promise<void> {
+    return this.calls.hangUp('asked to', channelId);
+  }
+
+  get registered(): boolean {
+    return this.registration.isRegistered;
+  }
+
+  get sessions(): ReturnType<Calls['stats']> {
+    return this.calls.stats();
+  }
+
+  /** Where a channel's scenario is, in pictures since it began. */
+  position(channelId: string): number {
+    return this.channels.get(channelId)?.main.at ?? 0;
+  }
+
+  private makeChannel(channel: CameraConfig['channels'][number]): Channel {
+    const player = (clip: string, stream: string): ClipPlayer =>
+      new ClipPlayer(openClip(clip), this.config.playback, {
+        clipEnded: (loops, finished) => this.log.emit(finished ? 'clip-finished' : 'loop-ended', { channel: channel.id, stream, loops }),
+      });
+    const main = player(channel.clip, 'main');
+    return { config: channel, main, sub: channel.subClip === null ? main : player(channel.subClip, 'sub') };
+  }
+
+  private makeTransport(localPort = this.config.localPort): SignallingTransport {
+    const server: Endpoint = { host: this.config.server.host, port: this.config.server.port };
+    const onMessage = (...args: Parameters<UserAgent['receive']>): void => this.agent.receive(...args);
+    const onDown = (reason: string): void => {
+      this.log.emit('connection-lost', { reason });
+      this.agent.failAll(`connection lost: ${reason}`);
+      this.registration.interrupt(`connection lost: ${reason}`);
+    };
+    return this.config.signalling === 'udp' ? new UdpTransport(server, localPort, { onMessage, onDown }) : new TcpTransport(server, { onMessage, onDown });
+  }
+
+  private async silence(): Promise<void> {
+    for (const { main, sub } of this.channels.values()) {
+      main.close();
+      sub.close();
+    }
+    await this.transport.close();
+  }
+
+  private async handle(request: IncomingRequest): Promise<void> {
+    const { message } = request;
+    switch (message.method) {
+      case 'INVITE':
+        return this.calls.invite(request);
+      case 'BYE':
+        return this.calls.bye(request);
+      case 'OPTIONS':
+        return request.respond(200, 'OK', { toTag: token() });
+      case 'CANCEL':
+        // The INVITE was answered at once; there is nothing left to cancel.
+        return request.respond(481, 'Call/Transaction Does Not Exist', { toTag: token() });
+      case 'MESSAGE': {
+        const command = parseManscdp(message.body);
+        if (!command) return request.respond(400, 'Bad Request', { toTag: token() });
+        request.respond(200, 'OK', { toTag: token() });
+        if (command.root.toLowerCase() === 'response') return;
+        await this.queries.answer(command).catch((error: Error) => this.log.emit('answer-failed', { cmdType: command.cmdType, reason: error.message }));
+        return;
+      }
+      default:
+        return request.respond(501, 'Not Implemented', { toTag: token() });
+    }
+  }
+}

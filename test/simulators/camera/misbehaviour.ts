@@ -1,0 +1,97 @@
+import { z } from 'zod';
+
+/**
+ * Everything in which real devices break the standard, each by a name. All are off by default: without them the camera is a
+ * correct GB/T 28181-2016 device.
+ */
+export const misbehaviourSchema = z
+  .strictObject({
+    // Signalling
+    /** 200 OK to INVITE carries no SDP. */
+    noSdp: z.boolean().default(false),
+    /** Answers within the INVITE dialog carry no To tag. */
+    noToTag: z.boolean().default(false),
+    /** Contact names 192.168.1.64, which nobody can reach. */
+    privateContact: z.boolean().default(false),
+    /** `c=` of the answer names 192.168.1.64. */
+    privateSdpAddress: z.boolean().default(false),
+    /** The camera chooses this SSRC (10 digits), says so in `y=` and uses it. */
+    answerSsrc: z.string().regex(/^\d{10}$/).nullable().default(null),
+    /** No `y=` in the answer. */
+    noAnswerSsrc: z.boolean().default(false),
+    /** RTP carries this SSRC, whatever the SDP says. */
+    rtpSsrc: z.number().int().min(0).max(0xffffffff).nullable().default(null),
+    /** INVITE is refused with this status. */
+    inviteStatus: z.number().int().min(300).max(699).nullable().default(null),
+    /** The first n final answers to INVITE are lost on the way. */
+    loseInviteAnswers: z.number().int().min(0).default(0),
+    /** Media starts with the 200, not with the ACK. */
+    startBeforeAck: z.boolean().default(false),
+    /** BYE of the platform is not answered and the media goes on. */
+    ignoreBye: z.boolean().default(false),
+    /** Media goes on when the platform's port is closed (ICMP), as firmware that never looks does. */
+    ignoreIcmp: z.boolean().default(false),
+    /** Every SIP message leaves twice. */
+    duplicateSip: z.boolean().default(false),
+    /** Refreshes repeat the last Authorization header word for word. */
+    replayAuthorization: z.boolean().default(false),
+    /** `close()` says no unregister. */
+    noUnregister: z.boolean().default(false),
+    /** Each catalog item comes twice. */
+    duplicateCatalogItems: z.boolean().default(false),
+    /** This many of the last catalog items never come although SumNum counts them. */
+    missingCatalogItems: z.number().int().min(0).default(0),
+    // Program stream
+    /** No program stream map at all. */
+    noPsm: z.boolean().default(false),
+    /** The program stream map declares this stream type (e.g. 0x1b for what is H.265). */
+    psmStreamType: z.number().int().min(0).max(255).nullable().default(null),
+    /** The CRC of the program stream map is wrong. */
+    badPsmCrc: z.boolean().default(false),
+    /** Video PES packets have length 0: they run to the next pack. */
+    zeroPesLength: z.boolean().default(false),
+    /** Start codes of pack, map and PES have four bytes. */
+    fourByteStartCodes: z.boolean().default(false),
+    /** The pack header is four bytes, directly followed by the PES (HIK, H.265). */
+    truncatedPackHeader: z.boolean().default(false),
+    /** Vendor data in private_stream_1 before each picture. */
+    privateStream: z.boolean().default(false),
+    /** A PES for each NAL unit, only the first with a PTS. */
+    splitPes: z.boolean().default(false),
+    /** Two pictures share one PES and one PTS. */
+    gluedPictures: z.boolean().default(false),
+    /** Parameter sets before every picture. */
+    parameterSetsEverywhere: z.boolean().default(false),
+    /** The first picture of a session is whatever comes next, not a key picture. */
+    startMidGop: z.boolean().default(false),
+    // RTP
+    /** Packets are cut without regard to pictures: the end of one and the start of the next share a packet. */
+    gluedPackets: z.boolean().default(false),
+    /** When the marker bit is set. */
+    marker: z.enum(['last', 'never', 'always']).default('last'),
+    /** Packets carry a header extension, a CSRC and padding. */
+    rtpExtras: z.boolean().default(false),
+    /** A sender report arrives on the RTP port before the first packet. */
+    rtcpFirst: z.boolean().default(false),
+    /** UDP packets lost, swapped with a later one, or sent twice; in percent. */
+    lossPercent: z.number().min(0).max(100).default(0),
+    reorderPercent: z.number().min(0).max(100).default(0),
+    duplicatePercent: z.number().min(0).max(100).default(0),
+    /** The camera's crystal: media timestamps run this much too fast (negative: too slow), parts per million. */
+    clockSkewPpm: z.number().min(-100_000).max(100_000).default(0),
+    /** First RTP sequence number and timestamp; random without them. */
+    sequenceStart: z.number().int().min(0).max(0xffff).nullable().default(null),
+    timestampStart: z.number().int().min(0).max(0xffffffff).nullable().default(null),
+    // TCP framing
+    /** Percent of packets of which only the first part is written (a short write that the firmware ignored). */
+    tcpShortWritePercent: z.number().min(0).max(100).default(0),
+    /** Percent of packets before which random bytes are written. */
+    tcpGarbagePercent: z.number().min(0).max(100).default(0),
+    /** `$`, channel, length (RTSP interleaving) in place of RFC 4571. */
+    dollarFraming: z.boolean().default(false),
+    /** Seed of all randomness above; a run can be repeated with it. */
+    seed: z.number().int().nullable().default(null),
+  })
+  .prefault({});
+
+export type Misbehaviour = z.output<typeof misbehaviourSchema>;
