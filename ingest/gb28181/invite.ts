@@ -1,0 +1,20 @@
+import type { MediaTransport, StreamDialect, StreamKind } from './offer.js';
+
+/** A wish for a live stream. The media port must be open before it is uttered. */
+export interface InviteRequest {
+  deviceId: string;
+  channelId: string;
+  transport: MediaTransport;
+  /** The address and port that the camera is told to send to, or to connect to. */
+  mediaHost: string;
+  mediaPort: number;
+  /** Ten digits, from `SsrcPool`. */
+  ssrc: string;
+  stream: StreamKind;
+  /** How this device is told main or sub stream; `streamnumber` where not given. */
+  dialect?: StreamDialect;
+  /** How long the camera may take to decide, ms. */
+  timeoutMs: number;
+  /** Gives up early: the INVITE is cancelled, or the session ended. */
+  signal?: AbortSignal;
+}

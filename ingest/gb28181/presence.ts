@@ -1,0 +1,99 @@
+import type { Clock } from '../../base/clock.js';
+import type { Logger } from '../../base/logger.js';
+import type { Device } from './device.js';
+import type { GbEmitter } from './events.js';
+
+export interface PresenceOptions {
+  clock: Clock;
+  logger: Logger;
+  keepalive: {
+    /** What the devices are set to, ms. */
+    intervalMs: number;
+    /** Keepalives that may be missed in a row. */
+    missed: number;
+  };
+  /** Asked before a silent device is called offline: true while its pictures still come. */
+  stillSending?: (deviceId: string) => boolean;
+}
+
+/** A refresh may come late by this much before the registration counts as expired, ms. */
+const EXPIRY_GRACE_MS = 60_000;
+
+/** Who is online: registered, and heard of within the keepalive limit (GB/T 28181-2016 9.6). */
+export class Presence {
+  readonly #options: PresenceOptions;
+  readonly #events: GbEmitter;
+  readonly #onGone: (device: Device, reason: string) => void;
+
+  constructor(options: PresenceOptions, events: GbEmitter, onGone: (device: Device, reason: string) => void) {
+    this.#options = options;
+    this.#events = events;
+    this.#onGone = onGone;
+  }
+
+  /** A REGISTER was accepted. */
+  registered(device: Device): void {
+    device.cancelExpiry?.();
+    const left = device.expiresAt - device.registeredAt + EXPIRY_GRACE_MS;
+    device.cancelExpiry = this.#later(left, () => this.gone(device, 'the registration expired'));
+    this.alive(device);
+  }
+
+  /** A packet came from the device's authenticated address while its registration holds. */
+  alive(device: Device): void {
+    device.lastSeen = this.#options.clock.monotonic();
+    device.lastSeenAt = this.#options.clock.now();
+    if (device.online) return;
+    device.online = true;
+    device.offlineReason = null;
+    this.#watch(device, this.#limitMs);
+    this.#options.logger.info({ device: device.id, transport: device.flow.transport, address: device.source }, 'device online');
+    this.#events.emit('online', { device: device.snapshot() });
+  }
+
+  /** The registration ended; nothing but a new REGISTER brings the device back. */
+  gone(device: Device, reason: string): void {
+    device.cancelExpiry?.();
+    device.cancelExpiry = null;
+    device.expiresAt = 0;
+    this.offline(device, reason);
+  }
+
+  /** Silence: the registration still holds, and the next packet from the same address brings the device back. */
+  offline(device: Device, reason: string): void {
+    device.cancelPresence?.();
+    device.cancelPresence = null;
+    if (!device.online) return;
+    device.online = false;
+    device.offlineReason = reason;
+    this.#options.logger.warn({ device: device.id, reason }, 'device offline');
+    this.#onGone(device, reason);
+    this.#events.emit('offline', { device: device.snapshot(), reason });
+  }
+
+  stop(device: Device): void {
+    device.cancelPresence?.();
+    device.cancelExpiry?.();
+    device.cancelPresence = device.cancelExpiry = null;
+  }
+
+  get #limitMs(): number {
+    // Half an interval on top: the last of the allowed keepalives may be a little late.
+    return this.#options.keepalive.intervalMs * (this.#options.keepalive.missed + 0.5);
+  }
+
+  /** One timer per device, armed anew only when it fires: keepalives cost no timers. */
+  #watch(device: Device, ms: number): void {
+    device.cancelPresence = this.#options.clock.after(ms, () => {
+      const left = device.lastSeen + this.#limitMs - this.#options.clock.monotonic();
+      if (left > 0) this.#watch(device, left);
+      else if (this.#options.stillSending?.(device.id)) this.#watch(device, this.#options.keepalive.intervalMs);
+      else this.offline(device, `no keepalive for ${Math.round(this.#limitMs / 1000)} s`);
+    });
+  }
+
+  /** Timers beyond 2^31 ms would fire at once. */
+  #later(ms: number, fn: () => void): () => void {
+    return this.#options.clock.after(Math.min(ms, 2 ** 31 - 1), fn);
+  }
+}

@@ -1,0 +1,235 @@
+import type { Clock } from '../../base/clock.js';
+import { BerthwatchError, messageOf } from '../../base/errors.js';
+import type { Logger } from '../../base/logger.js';
+import { cancelFor } from '../sip/client-transaction.js';
+import { UacDialog } from '../sip/dialog.js';
+import type { SipEndpoint } from '../sip/endpoint.js';
+import type { Flow } from '../sip/flow.js';
+import { parseCSeq, userOf } from '../sip/header-values.js';
+import type { IncomingRequest } from '../sip/incoming.js';
+import type { SipRequest, SipResponse } from '../sip/message.js';
+import { readAnswer, type MediaAnswer } from './answer.js';
+import type { Device } from './device.js';
+import { badAnswer, connectionLost, noAnswer, refusedByDevice } from './diagnosis.js';
+import type { GbEmitter } from './events.js';
+import type { InviteRequest } from './invite.js';
+import { buildOffer } from './offer.js';
+import type { RequestFactory } from './request-factory.js';
+import { InviteSession, type GbSession } from './session.js';
+
+export interface SessionsOptions {
+  serverId: string;
+  clock: Clock;
+  logger: Logger;
+  /** How long a camera may take to confirm BYE before we stop waiting, ms. */
+  byeTimeoutMs: number;
+}
+
+/** 64*T1: how long repetitions of a 2xx may keep coming. */
+const RELEASE_MEMORY_MS = 32_000;
+const MAX_RELEASED = 4096;
+
+/** Live sessions: INVITE, ACK and BYE (GB/T 28181-2016 9.2). */
+export class Sessions {
+  readonly #options: SessionsOptions;
+  readonly #endpoint: SipEndpoint;
+  readonly #factory: RequestFactory;
+  readonly #events: GbEmitter;
+  readonly #byCallId = new Map<string, InviteSession>();
+  /** Call-IDs of calls that we gave up and whose late 2xx has been answered with BYE. */
+  readonly #released = new Set<string>();
+  /** Ends the INVITEs that are still undecided. */
+  readonly #undecided = new Set<(why: string) => void>();
+
+  constructor(options: SessionsOptions, endpoint: SipEndpoint, factory: RequestFactory, events: GbEmitter) {
+    this.#options = options;
+    this.#endpoint = endpoint;
+    this.#factory = factory;
+    this.#events = events;
+  }
+
+  all(): GbSession[] {
+    return [...this.#byCallId.values()];
+  }
+
+  get(callId: string): InviteSession | undefined {
+    return this.#byCallId.get(callId);
+  }
+
+  /** @throws BerthwatchError unavailable, its message the diagnosis */
+  invite(device: Device, wish: InviteRequest): Promise<GbSession> {
+    const { clock, logger } = this.#options;
+    const flow = device.flow;
+    const request = this.#inviteRequest(device, wish);
+    return new Promise<GbSession>((resolve, reject) => {
+      let ringing = false;
+      let settled = false;
+      let ack: Uint8Array | null = null;
+      const settle = (): void => {
+        settled = true;
+        cancelTimer();
+        this.#undecided.delete(abandon);
+        wish.signal?.removeEventListener('abort', onAbort);
+      };
+      const fail = (code: string, message: string, detail: Record<string, unknown> = {}): void => {
+        if (settled) return;
+        settle();
+        logger.warn({ device: device.id, channel: wish.channelId, ...detail }, message);
+        reject(new BerthwatchError('unavailable', code, message, { detail: { deviceId: device.id, channelId: wish.channelId, ...detail } }));
+      };
+      const onResponse = (response: SipResponse): void => {
+        if (response.status < 200) ringing = true;
+        else if (response.status >= 300) fail('GB_INVITE_REFUSED', refusedByDevice(wish, response.status, response.reason), { status: response.status });
+        else if (ack) flow.send(ack);
+        else if (settled) this.#release(response, flow);
+        else {
+          const dialog = new UacDialog(response, request.uri);
+          ack = this.#endpoint.sendStateless(flow, dialog.ack());
+          const answer = readAnswer(response.body, wish, flow.remote.host);
+          if ('problem' in answer) {
+            void this.#byeDialog(dialog, device);
+            fail('GB_BAD_ANSWER', badAnswer(wish, answer.problem));
+            return;
+          }
+          settle();
+          resolve(this.#open(device, wish, dialog, answer));
+        }
+      };
+      const transaction = this.#endpoint.send(flow, request, {
+        onResponse,
+        onFailure: (why) =>
+          why === 'closed' ? fail('GB_CONNECTION_LOST', connectionLost(device, wish)) : fail('GB_INVITE_TIMEOUT', noAnswer(device, wish, wish.timeoutMs, ringing)),
+      });
+      // A camera that has said 100 is told to stop (RFC 3261 9.1); else a 2xx that comes after all is met by `onStray`.
+      const withdraw = (): void => {
+        if (!ringing) transaction.terminate();
+        else {
+          this.#endpoint.send(flow, cancelFor(request), { onResponse: () => undefined, onFailure: () => undefined });
+          clock.after(RELEASE_MEMORY_MS, () => transaction.terminate());
+        }
+      };
+      const abandon = (why: string): void => {
+        fail('GB_INVITE_ABANDONED', `INVITE of channel ${wish.channelId} was given up: ${why}`);
+        withdraw();
+      };
+      const onAbort = (): void => abandon(messageOf(wish.signal?.reason));
+      const cancelTimer = clock.after(wish.timeoutMs, () => {
+        fail('GB_INVITE_TIMEOUT', noAnswer(device, wish, wish.timeoutMs, ringing));
+        withdraw();
+      });
+      this.#undecided.add(abandon);
+      if (wish.signal?.aborted) onAbort();
+      else wish.signal?.addEventListener('abort', onAbort, { once: true });
+    });
+  }
+
+  #inviteRequest(device: Device, wish: InviteRequest): SipRequest {
+    const { serverId } = this.#options;
+    const request = this.#factory.create('INVITE', device, wish.channelId);
+    request.headers.add('Contact', this.#factory.contact(device.flow));
+    request.headers.add('Subject', `${wish.channelId}:${wish.ssrc},${serverId}:0`);
+    request.headers.add('Content-Type', 'application/sdp');
+    request.body = buildOffer({
+      serverId,
+      mediaHost: wish.mediaHost,
+      mediaPort: wish.mediaPort,
+      transport: wish.transport,
+      ssrc: wish.ssrc,
+      stream: wish.stream,
+      dialect: wish.dialect ?? 'streamnumber',
+    });
+    return request;
+  }
+
+  #open(device: Device, wish: InviteRequest, dialog: UacDialog, answer: MediaAnswer): InviteSession {
+    const session = new InviteSession(device, wish, dialog, answer, (ending) => this.#bye(ending));
+    this.#byCallId.set(session.callId, session);
+    const { deviceId, channelId, callId, ssrc } = session;
+    this.#options.logger.info({ device: deviceId, channel: channelId, callId, ssrc, notes: answer.notes }, 'stream agreed');
+    this.#events.emit('sessionStarted', { deviceId, channelId, callId, ssrc });
+    return session;
+  }
+
+  #end(session: InviteSession, reason: string): void {
+    if (!session.end(reason)) return;
+    this.#byCallId.delete(session.callId);
+    const { deviceId, channelId, callId, ssrc } = session;
+    this.#options.logger.info({ device: deviceId, channel: channelId, callId, reason }, 'stream ended');
+    this.#events.emit('sessionEnded', { deviceId, channelId, callId, ssrc, reason });
+  }
+
+  async #bye(session: InviteSession, reason = 'ended by the server'): Promise<void> {
+    await this.#byeDialog(session.dialog, session.device);
+    this.#end(session, reason);
+  }
+
+  /** Sends BYE to where the device is now; never rejects, since a camera that does not confirm has lost the call anyway. */
+  async #byeDialog(dialog: UacDialog, device: Device): Promise<void> {
+    try {
+      await this.#endpoint.request(device.flow, dialog.request('BYE'), this.#options.byeTimeoutMs);
+    } catch (error) {
+      this.#options.logger.debug({ device: device.id, callId: dialog.callId, error: messageOf(error) }, 'BYE was not confirmed');
+    }
+  }
+
+  /** A BYE from a device. */
+  receiveBye(incoming: IncomingRequest): void {
+    const { request, flow } = incoming;
+    const session = this.#byCallId.get(request.headers.get('call-id') ?? '');
+    // The tags are known to the camera alone; that it must also speak from its proven host costs nothing.
+    if (!session || !session.dialog.matches(request) || session.device.source.host !== flow.remote.host) {
+      incoming.respond({ status: 481 });
+      return;
+    }
+    if (!session.dialog.acceptsCSeq(parseCSeq(request.headers.get('cseq') ?? '').number)) {
+      incoming.respond({ status: 500, reason: 'CSeq out of order' });
+      return;
+    }
+    incoming.respond({ status: 200 });
+    this.#end(session, 'the camera said BYE');
+  }
+
+  /** MediaStatus 121: the camera has no more to send. Ends the sessions that fit, by BYE. */
+  mediaFinished(device: Device, callId: string, channelId: string | null): void {
+    const byCall = this.#byCallId.get(callId);
+    const sessions = byCall?.device === device ? [byCall] : [...this.#byCallId.values()].filter((session) => session.device === device && session.channelId === channelId);
+    for (const session of sessions) void this.#bye(session, 'the camera said that the media ended');
+  }
+
+  /** The device is gone. It is told BYE where it may still hear, without waiting. */
+  deviceGone(device: Device, reason: string): void {
+    for (const session of [...this.#byCallId.values()]) {
+      if (session.device !== device) continue;
+      if (device.flow.alive) void this.#byeDialog(session.dialog, device);
+      this.#end(session, `device offline: ${reason}`);
+    }
+  }
+
+  /**
+   * A 2xx to an INVITE that nobody waits for any more: acknowledged and ended at once, or the camera would push a stream
+   * for ever. Only for calls in our name, from a device's own address.
+   */
+  receiveStray(response: SipResponse, flow: Flow, known: boolean): void {
+    if (!known || response.status < 200 || response.status >= 300) return;
+    if (parseCSeq(response.headers.get('cseq') ?? '').method !== 'INVITE') return;
+    if (userOf(response.headers.get('from')) !== this.#options.serverId) return;
+    this.#release(response, flow);
+  }
+
+  #release(response: SipResponse, flow: Flow): void {
+    const to = userOf(response.headers.get('to')) ?? '';
+    const dialog = new UacDialog(response, this.#factory.uri(to, flow));
+    this.#endpoint.sendStateless(flow, dialog.ack());
+    if (this.#released.has(dialog.callId) || this.#released.size >= MAX_RELEASED) return;
+    this.#released.add(dialog.callId);
+    this.#options.clock.after(RELEASE_MEMORY_MS, () => this.#released.delete(dialog.callId));
+    this.#options.logger.info({ channel: to, callId: dialog.callId }, 'a late answer to INVITE is ended with BYE');
+    this.#endpoint.send(flow, dialog.request('BYE'), { onResponse: () => undefined, onFailure: () => undefined });
+  }
+
+  /** Ends everything; waits for confirmations at most the BYE timeout. */
+  async close(): Promise<void> {
+    for (const abandon of [...this.#undecided]) abandon('the server is closing');
+    await Promise.all([...this.#byCallId.values()].map((session) => this.#bye(session, 'the server is closing')));
+  }
+}

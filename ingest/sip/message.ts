@@ -1,0 +1,121 @@
+/**
+ * SIP messages as values (RFC 3261 clause 7).
+ *
+ * Header text is kept as one code unit per byte (latin1): what we echo in a response is then byte for byte what the peer
+ * sent, even where a camera put GB2312 into a display name.
+ */
+
+const COMPACT: Readonly<Record<string, string>> = {
+  a: 'Accept-Contact',
+  b: 'Referred-By',
+  c: 'Content-Type',
+  e: 'Content-Encoding',
+  f: 'From',
+  i: 'Call-ID',
+  k: 'Supported',
+  l: 'Content-Length',
+  m: 'Contact',
+  o: 'Event',
+  r: 'Refer-To',
+  s: 'Subject',
+  t: 'To',
+  u: 'Allow-Events',
+  v: 'Via',
+};
+
+export interface HeaderField {
+  /** Long form, in the letter case in which it is written out. */
+  name: string;
+  value: string;
+}
+
+/** Ordered header fields; names are matched without case and in long or compact form. */
+export class SipHeaders {
+  readonly #fields: { key: string; name: string; value: string }[] = [];
+
+  static of(fields: readonly (readonly [name: string, value: string])[]): SipHeaders {
+    const headers = new SipHeaders();
+    for (const [name, value] of fields) headers.add(name, value);
+    return headers;
+  }
+
+  get size(): number {
+    return this.#fields.length;
+  }
+
+  add(name: string, value: string): this {
+    const long = name.length === 1 ? (COMPACT[name.toLowerCase()] ?? name) : name;
+    this.#fields.push({ key: long.toLowerCase(), name: long, value });
+    return this;
+  }
+
+  /** Puts a field before all others of any name: a new topmost Via. */
+  addFirst(name: string, value: string): this {
+    this.#fields.unshift({ key: name.toLowerCase(), name, value });
+    return this;
+  }
+
+  /** Replaces every field of that name by one. */
+  set(name: string, value: string): this {
+    return this.remove(name).add(name, value);
+  }
+
+  remove(name: string): this {
+    const key = name.toLowerCase();
+    for (let i = this.#fields.length - 1; i >= 0; i--) {
+      if (this.#fields[i]?.key === key) this.#fields.splice(i, 1);
+    }
+    return this;
+  }
+
+  /** The first field of that name. */
+  get(name: string): string | undefined {
+    const key = name.toLowerCase();
+    return this.#fields.find((field) => field.key === key)?.value;
+  }
+
+  /** All fields of that name, in order, not split at commas. */
+  all(name: string): string[] {
+    const key = name.toLowerCase();
+    return this.#fields.filter((field) => field.key === key).map((field) => field.value);
+  }
+
+  has(name: string): boolean {
+    return this.get(name) !== undefined;
+  }
+
+  fields(): readonly HeaderField[] {
+    return this.#fields;
+  }
+
+  clone(): SipHeaders {
+    return SipHeaders.of(this.#fields.map((field) => [field.name, field.value] as const));
+  }
+}
+
+export interface SipRequest {
+  kind: 'request';
+  method: string;
+  uri: string;
+  headers: SipHeaders;
+  body: Uint8Array;
+}
+
+export interface SipResponse {
+  kind: 'response';
+  /** 100 to 699. */
+  status: number;
+  reason: string;
+  headers: SipHeaders;
+  body: Uint8Array;
+}
+
+export type SipMessage = SipRequest | SipResponse;
+
+/** Why a message that could be read is still refused, and the status code that says so to its sender. */
+export interface SipFault {
+  status: 400 | 505;
+  reason: string;
+}
+
+export const NO_BODY = new Uint8Array(0);

@@ -1,0 +1,122 @@
+import type { Clock } from '../../base/clock.js';
+import { serializeMessage } from './codec.js';
+import type { SipRequest, SipResponse } from './message.js';
+import type { SipTimers } from './timers.js';
+
+export interface ServerHooks {
+  send(bytes: Uint8Array): void;
+  /** Timer H: a final response to INVITE was never acknowledged. */
+  onUnacknowledged(): void;
+  onTerminated(): void;
+}
+
+export interface ServerTransaction {
+  readonly request: SipRequest;
+  /** The request came again: repeats the last response, byte for byte. */
+  retransmitted(): void;
+  respond(response: SipResponse): void;
+  /** An ACK that belongs to this INVITE came. */
+  acknowledged(): void;
+  readonly answered: boolean;
+  terminate(): void;
+}
+
+abstract class BaseServerTransaction implements ServerTransaction {
+  readonly request: SipRequest;
+  protected readonly timers: SipTimers;
+  protected readonly reliable: boolean;
+  protected readonly hooks: ServerHooks;
+  protected last: Uint8Array | null = null;
+  protected final = false;
+  readonly #clock: Clock;
+  readonly #pending = new Map<string, () => void>();
+  #terminated = false;
+
+  constructor(request: SipRequest, reliable: boolean, timers: SipTimers, clock: Clock, hooks: ServerHooks) {
+    this.request = request;
+    this.reliable = reliable;
+    this.timers = timers;
+    this.hooks = hooks;
+    this.#clock = clock;
+  }
+
+  get answered(): boolean {
+    return this.final;
+  }
+
+  retransmitted(): void {
+    if (this.last) this.hooks.send(this.last);
+  }
+
+  respond(response: SipResponse): void {
+    if (this.final || this.#terminated) return;
+    this.last = serializeMessage(response);
+    this.final = response.status >= 200;
+    this.hooks.send(this.last);
+    if (this.final) this.afterFinal(response);
+  }
+
+  acknowledged(): void {}
+
+  terminate(): void {
+    if (this.#terminated) return;
+    this.#terminated = true;
+    for (const cancel of this.#pending.values()) cancel();
+    this.#pending.clear();
+    this.hooks.onTerminated();
+  }
+
+  protected abstract afterFinal(response: SipResponse): void;
+
+  protected arm(name: string, ms: number, fn: () => void): void {
+    this.disarm(name);
+    const cancel = this.#clock.after(ms, () => {
+      this.#pending.delete(name);
+      fn();
+    });
+    this.#pending.set(name, cancel);
+  }
+
+  protected disarm(name: string): void {
+    this.#pending.get(name)?.();
+    this.#pending.delete(name);
+  }
+}
+
+/** RFC 3261 17.2.2, figure 8: timer J. */
+export class NonInviteServerTransaction extends BaseServerTransaction {
+  protected override afterFinal(): void {
+    // On a connection nothing is retransmitted by the network, but sloppy devices repeat there too: a short memory is kept.
+    this.arm('J', this.reliable ? this.timers.t4 : 64 * this.timers.t1, () => this.terminate());
+  }
+}
+
+/** RFC 3261 17.2.1, figure 7, and 13.3.1.4 for the repetition of 2xx: timers G, H, I and L. */
+export class InviteServerTransaction extends BaseServerTransaction {
+  #acknowledged = false;
+
+  protected override afterFinal(response: SipResponse): void {
+    const success = response.status < 300;
+    this.arm('H', 64 * this.timers.t1, () => {
+      if (!this.#acknowledged) this.hooks.onUnacknowledged();
+      this.terminate();
+    });
+    // A 2xx travels end to end and is repeated on connections as well (RFC 3261 13.3.1.4).
+    if (!this.reliable || success) this.#repeatAfter(this.timers.t1);
+  }
+
+  #repeatAfter(ms: number): void {
+    this.arm('G', ms, () => {
+      this.#repeatAfter(Math.min(2 * ms, this.timers.t2));
+      this.retransmitted();
+    });
+  }
+
+  override acknowledged(): void {
+    if (!this.final || this.#acknowledged) return;
+    this.#acknowledged = true;
+    this.last = null;
+    this.disarm('G');
+    this.arm('H', this.reliable ? 0 : this.timers.t4, () => this.terminate());
+  }
+}
