@@ -41,7 +41,7 @@ export interface AssemblerOptions {
 const SYNTAXES: readonly NalSyntax[] = [h264, h265];
 /** Time marks within one unfinished picture; more of them mean that nothing there is video. */
 const MAX_MARKS = 64;
-/** Used until two pictures have told the real distance: 25 pictures a second. */
+/** 25 pictures a second. */
 const DEFAULT_TICKS = 3600;
 const DELIMITERS: Record<Codec, (header: number) => boolean> = {
   h264: (header) => (header & 0x1f) === 9,
@@ -67,7 +67,9 @@ export class AccessUnitAssembler {
   #reported = '';
   #waiting = true;
   #lastTicks = 0;
-  #frameTicks = DEFAULT_TICKS;
+  /** Whether the last picture had a time of its own: only two such tell the distance between pictures. */
+  #lastMarked = false;
+  #frameTicks: number | null = null;
 
   constructor(sink: AssemblerSink, { maxUnitBytes = 8 * 1024 * 1024 }: AssemblerOptions = {}) {
     this.#sink = sink;
@@ -124,11 +126,9 @@ export class AccessUnitAssembler {
   #startsUnit(data: Buffer): boolean {
     const nal = leadingNal(data);
     if (nal < 0) return false;
-    if (this.#syntax) {
-      const role = this.#syntax.role(data, nal);
-      return role === 'first-slice' || role === 'prefix';
-    }
-    return SYNTAXES.some((syntax) => ['first-slice', 'prefix'].includes(syntax.role(data, nal)));
+    if (SYNTAXES.some((syntax) => syntax.announces(data, nal))) return true;
+    const role = this.#syntax?.role(data, nal);
+    return role === 'first-slice' || role === 'prefix';
   }
 
   /** Hands on the pictures gathered; `keepLast` while the last one may still go on. */
@@ -146,10 +146,10 @@ export class AccessUnitAssembler {
     for (let i = 0; i < starts.length; i++) {
       const first = starts[i] as number;
       const { codeAt, from } = spans[first] as NalSpan;
-      let time: TimeMark | null = null;
+      let time: (TimeMark & { guessed?: boolean }) | null = null;
       // The newest time that began at or before this picture and was not another's.
       while (nextMark < marks.length && (marks[nextMark] as { at: number }).at <= from) time = marks[nextMark++] as TimeMark;
-      time ??= { ticks: this.#lastTicks + this.#frameTicks, offset: 0, arrivalMs: (marks[Math.max(0, nextMark - 1)] as TimeMark).arrivalMs };
+      time ??= { ticks: this.#lastTicks + this.#distance(), offset: 0, arrivalMs: (marks[Math.max(0, nextMark - 1)] as TimeMark).arrivalMs, guessed: true };
       const last = i + 1 === starts.length;
       if (last && keepLast) {
         const rest = bytes.subarray(codeAt);
@@ -198,7 +198,7 @@ export class AccessUnitAssembler {
     return starts;
   }
 
-  #finish(bytes: Buffer, spans: readonly NalSpan[], time: TimeMark): void {
+  #finish(bytes: Buffer, spans: readonly NalSpan[], time: TimeMark & { guessed?: boolean }): void {
     const syntax = this.#syntax;
     const sets = this.#sets;
     if (!syntax || !sets) return this.#sink.dropped('no-parameters');
@@ -229,10 +229,18 @@ export class AccessUnitAssembler {
     this.#sink.picture({ codec: syntax.codec, keyframe, data, ticks: time.ticks, offset: time.offset, arrivalMs: time.arrivalMs });
   }
 
-  #tellTime(time: TimeMark): void {
+  #tellTime(time: TimeMark & { guessed?: boolean }): void {
     const delta = time.ticks - this.#lastTicks;
-    if (delta >= 90 && delta <= 90_000) this.#frameTicks = delta;
+    const marked = time.guessed !== true;
+    if (marked && this.#lastMarked && delta >= 90 && delta <= 90_000) this.#frameTicks = delta;
     this.#lastTicks = time.ticks;
+    this.#lastMarked = marked;
+  }
+
+  /** Ticks between pictures: as measured, else as the parameter sets say, else usual. */
+  #distance(): number {
+    const rate = this.#sets?.format?.frameRate ?? null;
+    return this.#frameTicks ?? (rate === null ? DEFAULT_TICKS : Math.round(90_000 / rate));
   }
 
   #reportFormat(format: VideoFormat | null): void {

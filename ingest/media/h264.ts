@@ -29,6 +29,12 @@ export const h264: NalSyntax = {
     return prefix ? 'prefix' : 'other';
   },
 
+  announces(bytes, from) {
+    const header = bytes[from] as number;
+    // Read as H.265 this would be a slice of a temporal layer that cannot exist there: no profile number ends in 001.
+    return (header & 0x9f) === SPS && (header & 0x60) !== 0 && PROFILES.has(bytes[from + 1] as number);
+  },
+
   isKeySlice: (bytes, from) => ((bytes[from] as number) & 0x1f) === IDR,
 
   parameterSet(nal) {
@@ -43,9 +49,13 @@ export const h264: NalSyntax = {
   },
 
   format(nal) {
-    return ((nal[0] ?? 0) & 0x9f) === SPS ? (parseSps(nal)?.format ?? null) : null;
+    // nal_ref_idc 0 is forbidden for an SPS, and would be a slice in H.265.
+    const header = nal[0] ?? 0;
+    return (header & 0x9f) === SPS && (header & 0x60) !== 0 ? (parseSps(nal)?.format ?? null) : null;
   },
 };
+
+const PROFILES = new Set([66, 77, 88, 100, 110, 122, 244]);
 
 /** Profiles whose SPS carries chroma format and scaling lists (clause 7.3.2.1.1). */
 const HIGH_PROFILES = new Set([100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135]);

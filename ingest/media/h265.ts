@@ -28,6 +28,12 @@ export const h265: NalSyntax = {
     return prefix ? 'prefix' : 'other';
   },
 
+  announces(bytes, from) {
+    const header = bytes[from] as number;
+    // As H.264 these would be data partitions, which no camera sends.
+    return header >= VPS << 1 && header <= DELIMITER << 1 && (header & 1) === 0 && bytes[from + 1] === 1;
+  },
+
   isKeySlice(bytes, from) {
     const type = typeOf(bytes[from] as number);
     return type >= 16 && type <= 21;

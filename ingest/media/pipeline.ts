@@ -195,9 +195,9 @@ export class MediaPipeline {
     const ps = looksLikePs(payload);
     if (this.#format !== null && payloadType === this.#payloadType && (!ps || this.#format === 'ps')) return true;
     const negotiated = this.#options.payloadFormats?.get(payloadType);
+    if (this.#format === null && payload[0] === 0x47 && payload.length % 188 === 0) return this.#unsupported('mpeg-ts');
     // Audio in a static payload type beside the video (RFC 3551: 0, 4, 8, 9, 18) is not ours.
     if (payloadType < 35 && !ps && !negotiated) return this.#unsupported(`payload type ${payloadType}`);
-    if (this.#format === null && payload[0] === 0x47 && payload.length % 188 === 0) return this.#unsupported('mpeg-ts');
     const format = ps ? 'ps' : (negotiated ?? customaryCodec(payloadType) ?? 'ps');
     this.#payloadType = payloadType;
     if (format === this.#format) return true;

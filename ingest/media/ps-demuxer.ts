@@ -162,7 +162,7 @@ export class PsDemuxer {
 
   #noStartCode(bytes: Buffer, at: number): number {
     if (bytes[at] === 0 && bytes[at + 1] === 0 && bytes[at + 2] === 0) return at + 1; // 00 00 00 01: zero byte first
-    if (isVideo(this.#bodyId) && bytes[at] !== 0xff) {
+    if (isVideo(this.#bodyId)) {
       // The payload of a video PES packet goes on behind its declared length (16-bit lengths that ran over do that).
       this.#damage('short-length');
       this.#state = 'body';

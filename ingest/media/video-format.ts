@@ -28,6 +28,11 @@ export interface NalSyntax {
   readonly codec: Codec;
   /** Role of the unit that begins at `from`; needs 3 bytes behind `from`, missing ones read as "not first". */
   role(bytes: Uint8Array, from: number): NalRole;
+  /**
+   * Whether the unit begins an access unit of this codec unmistakably, even if the stream was of the other codec so far
+   * (a camera's encoder may be switched while it streams).
+   */
+  announces(bytes: Uint8Array, from: number): boolean;
   /** Whether the unit is a slice at which decoding may start. */
   isKeySlice(bytes: Uint8Array, from: number): boolean;
   /**
