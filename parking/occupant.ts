@@ -1,0 +1,212 @@
+import { boxIou } from '../base/geometry.js';
+import type { BodyColour } from '../vision/observation.js';
+import { boxOf } from './flat.js';
+import { boxes, type Frame } from './frame.js';
+import { hiddenBehind, standing, type Sighting } from './ground/assign.js';
+import type { BerthGround } from './ground/berth-ground.js';
+import { displacement, restAtEnd, restRadius } from './ground/rest.js';
+import { leaveInstants, plateInstant } from './instants.js';
+import { addReading, mergeReadings, readingOf, supportOf } from './plate/ballot.js';
+import { votePlate } from './plate/vote.js';
+import type { BerthState, Occupant } from './state.js';
+import { lastSample, leading, lookAfresh } from './tracks.js';
+import { openVisit } from './vacant.js';
+
+/** Ends the berth's visit. `vacatedAt`: a frame that shows the berth without the vehicle, null where there is none. */
+export function closeVisit(frame: Frame, berth: BerthState, ground: BerthGround | null, leftAt: number, vacatedAt: number | null): void {
+  const occupant = berth.occupant;
+  if (!occupant) return;
+  const end = Math.max(leftAt, occupant.visit.enteredAt + 1);
+  const visit = { ...occupant.visit, leftAt: end };
+  const own = frame.state.tracks.find((t) => t.key === occupant.trackKey) ?? null;
+  berth.occupant = null;
+  berth.lastEnteredAt = visit.enteredAt;
+  berth.lastLeftAt = end;
+  frame.events.push({ type: 'left', at: frame.now, visit, instants: leaveInstants(occupant, ground, own, vacatedAt, end) });
+}
+
+/** Characters that differ; texts of different length differ in all. */
+function plateDistance(a: string, b: string): number {
+  const x = [...a];
+  const y = [...b];
+  return x.length === y.length ? x.filter((c, i) => c !== y[i]).length : Math.max(x.length, y.length);
+}
+
+/** Greys shade into black and white with the light, and what is `other` may be anything; all else is told apart. */
+function coloursDiffer(a: BodyColour, b: BodyColour): boolean {
+  if (a === b || a === 'other' || b === 'other') return false;
+  const neutral = (c: BodyColour): boolean => c === 'white' || c === 'grey' || c === 'black';
+  return !(neutral(a) && neutral(b)) || (a !== 'grey' && b !== 'grey');
+}
+
+/** The sighting that shows the occupant, if any. */
+function findOccupant(frame: Frame, b: number, occupant: Occupant, own: Sighting | undefined): Sighting | null {
+  const { p } = frame;
+  if (own && (own.overlaps[b]?.vehicleShare ?? 0) > p.clearShare) return own;
+  // Tracking may have lost it, or gone away with a passing vehicle: who stands where it stood, and did not come from elsewhere?
+  const ground = frame.grounds[b] as BerthGround;
+  const held = new Set(frame.berths.map((berth) => berth.occupant?.trackKey));
+  let heir: Sighting | null = null;
+  let best = own ? 0.7 : 0.5;
+  for (const sighting of frame.sightings) {
+    if (sighting === own || held.has(sighting.track.key)) continue;
+    const overlap = sighting.overlaps[b];
+    if (!overlap || standing(overlap, p) < p.keepShare) continue;
+    const iou = boxIou(boxOf(sighting.sample.box), boxOf(occupant.rest.box));
+    if (iou < best) continue;
+    const first = sighting.track.samples[0];
+    const origin = first && displacement(ground, first, occupant.rest);
+    if (origin == null || origin > 2 * restRadius(ground, p)) continue;
+    heir = sighting;
+    best = iou;
+  }
+  return heir;
+}
+
+/** Takes the plate readings of this frame, and tells a plate that became known or clearly was another. */
+function hearPlate(frame: Frame, occupant: Occupant, sighting: Sighting, leftAt: number | null): void {
+  const reading = frame.inferred ? readingOf(sighting.vehicle, frame.now) : null;
+  if (!reading) return;
+  if (occupant.recheck) {
+    addReading(occupant.recheck.readings, reading);
+    return;
+  }
+  if (!addReading(occupant.readings, reading)) return;
+  correctPlate(frame, occupant, leftAt);
+}
+
+function correctPlate(frame: Frame, occupant: Occupant, leftAt: number | null): void {
+  const { p } = frame;
+  const before = occupant.visit.plate;
+  const verdict = votePlate(occupant.readings);
+  if (verdict.status !== 'read' || occupant.corrections >= p.maximumCorrections) return;
+  if (before.status === 'read') {
+    if (before.text === verdict.text) return;
+    if (supportOf(occupant.readings, verdict.text) < p.correctionRatio * supportOf(occupant.readings, before.text)) return;
+    if (verdict.confidence < before.confidence) return;
+  }
+  occupant.corrections += 1;
+  const track = frame.state.tracks.find((t) => t.key === occupant.trackKey);
+  occupant.visit = {
+    ...occupant.visit,
+    plate: verdict,
+    vehicleType: track ? leading(track.types, occupant.visit.vehicleType) : occupant.visit.vehicleType,
+    bodyColour: track ? leading(track.colours, occupant.visit.bodyColour) : occupant.visit.bodyColour,
+  };
+  const instants = plateInstant(occupant.readings, verdict, { from: occupant.visit.enteredAt, to: leftAt ?? Infinity });
+  frame.events.push({ type: 'corrected', at: frame.now, visit: occupant.visit, before, instants });
+}
+
+function sighted(frame: Frame, b: number, berth: BerthState, occupant: Occupant, sighting: Sighting): void {
+  const { now, p } = frame;
+  const ground = frame.grounds[b] as BerthGround;
+  const { sample, track } = sighting;
+  const shift = displacement(ground, occupant.rest, sample);
+  const atRest = shift !== null && shift <= restRadius(ground, p);
+  if (!occupant.recheck && now - occupant.lastOverlap.t >= p.recheckAfterSeconds * 1000) {
+    occupant.recheck = { unseenSince: occupant.lastOverlap.t, first: sample, readings: [], looksDifferent: !atRest };
+    lookAfresh(track, sighting.vehicle, now);
+  }
+  occupant.trackKey = track.key;
+  occupant.absentSince = null;
+  occupant.movedOut = false;
+  occupant.unwatched = false;
+  occupant.empty = null;
+  occupant.overlaps = frame.grounds.flatMap((g, i) => {
+    const share = sighting.overlaps[i]?.vehicleShare ?? 0;
+    return share > p.clearShare ? [{ berthId: g.berth.id, share: Math.round(share * 1000) / 1000 }] : [];
+  });
+  occupant.lastOverlap = { t: now, box: sample.box };
+  if (atRest) {
+    if (!occupant.earlierRest || now - occupant.earlierRest.t >= 2_000) occupant.earlierRest = occupant.lastRest;
+    occupant.lastRest = { t: now, box: sample.box };
+  } else if (standing(sighting.overlaps[b] ?? { vehicleShare: 0, berthShare: 0 }, p) >= p.keepShare) {
+    // It was moved inside the berth: once it stands again, that is where it stands.
+    const rest = restAtEnd(ground, track.samples, p);
+    if (rest && now - rest.since.t >= p.enterSeconds * 1000) occupant.rest = sample;
+  }
+  hearPlate(frame, occupant, sighting, null);
+  if (occupant.recheck) settleRecheck(frame, b, berth, occupant, sighting);
+}
+
+/** After a long time unseen: the same vehicle (no second record), or another one (leave, then enter)? */
+function settleRecheck(frame: Frame, b: number, berth: BerthState, occupant: Occupant, sighting: Sighting): void {
+  const { now, p } = frame;
+  const recheck = occupant.recheck;
+  if (!recheck) return;
+  const known = occupant.visit.plate;
+  const verdict = votePlate(recheck.readings);
+  const different = recheck.looksDifferent || coloursDiffer(occupant.visit.bodyColour, leading(sighting.track.colours, occupant.visit.bodyColour));
+  let same: boolean;
+  if (verdict.status === 'read' && known.status === 'read') same = plateDistance(verdict.text, known.text) < 3;
+  else if (now - recheck.first.t >= p.recheckSeconds * 1000) same = !different;
+  else return;
+  occupant.recheck = null;
+  if (same) {
+    mergeReadings(occupant.readings, recheck.readings);
+    correctPlate(frame, occupant, null);
+    return;
+  }
+  closeVisit(frame, berth, frame.grounds[b] as BerthGround, recheck.unseenSince, recheck.first.t);
+  sighting.track.readings = recheck.readings;
+  openVisit(frame, b, berth, sighting, { since: recheck.first, looks: p.enterLooks, inferredLooks: p.enterInferredLooks, index: 0 }, true);
+}
+
+/** One occupied berth on one frame. */
+export function lookAtOccupied(frame: Frame, b: number): void {
+  const { now, p, sightings } = frame;
+  const berth = frame.berths[b] as BerthState;
+  const ground = frame.grounds[b] as BerthGround;
+  const occupant = berth.occupant;
+  if (!occupant) return;
+  const own = sightings.find((s) => s.track.key === occupant.trackKey);
+  const seen = findOccupant(frame, b, occupant, own);
+  if (seen) return sighted(frame, b, berth, occupant, seen);
+
+  if (own) {
+    occupant.absentSince ??= now;
+    occupant.movedOut = true;
+    hearPlate(frame, occupant, own, occupant.absentSince);
+  }
+  if (frame.doubtful) return;
+
+  const rival = frame.assigned[b] ?? null;
+  const rest = rival && rival !== own ? restAtEnd(ground, rival.track.samples, p) : null;
+  const others = sightings.filter((s) => s !== own && !(s === rival && rest));
+  const hidden = hiddenBehind(boxOf(occupant.rest.box), boxes(others), p);
+  if (!hidden) {
+    occupant.absentSince ??= now;
+    if (!occupant.empty) {
+      occupant.unwatched = occupant.absentSince - occupant.lastOverlap.t > p.outageSeconds * 1000;
+      occupant.empty = { firstAt: now, lastAt: now, looks: 0 };
+    }
+    occupant.empty.lastAt = now;
+    if (frame.inferred) occupant.empty.looks += 1;
+  }
+  const gone = occupant.unwatched ? occupant.lastOverlap.t : occupant.absentSince;
+
+  if (rival && rest) {
+    const stood = now - rest.since.t;
+    const needed = occupant.movedOut || (occupant.empty && occupant.empty.looks >= p.leaveLooks) ? p.enterSeconds : p.displaceSeconds;
+    if (stood >= needed * 1000 && rest.looks >= p.enterLooks && rest.inferredLooks >= p.enterInferredLooks) {
+      if (samePlate(occupant, rival)) {
+        occupant.rest = lastSample(rival.track);
+        return sighted(frame, b, berth, occupant, rival);
+      }
+      const until = Math.max(rest.since.t, occupant.lastOverlap.t);
+      const hiddenLong = until - occupant.lastOverlap.t > p.outageSeconds * 1000;
+      return closeVisit(frame, berth, ground, Math.min(gone ?? (hiddenLong ? occupant.lastOverlap.t : until), until), now);
+    }
+  }
+  const { empty } = occupant;
+  if (hidden || !empty || gone === null) return;
+  const inertia = occupant.movedOut ? p.leaveMovedSeconds : p.leaveMissingSeconds;
+  if (empty.looks >= p.leaveLooks && empty.lastAt - empty.firstAt >= inertia * 1000) closeVisit(frame, berth, ground, gone, empty.firstAt);
+}
+
+/** The vehicle that seems to displace the occupant carries its plate: it is the occupant, parked anew. */
+function samePlate(occupant: Occupant, rival: Sighting): boolean {
+  const known = occupant.visit.plate;
+  const verdict = votePlate(rival.track.readings);
+  return known.status === 'read' && verdict.status === 'read' && plateDistance(known.text, verdict.text) <= 1;
+}
