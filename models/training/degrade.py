@@ -2,6 +2,15 @@
 import cv2
 import numpy as np
 
+_GRAIN = np.random.default_rng(0).standard_normal(1 << 21, dtype=np.float32)  # drawn once: fresh normals cost more than all the rest
+
+
+def grain(rng, shape) -> np.ndarray:
+    """Standard normal noise of a shape of at most two million values, cut from a fixed bank at a random place."""
+    n = int(np.prod(shape))
+    at = int(rng.integers(0, len(_GRAIN) - n + 1))
+    return _GRAIN[at:at + n].reshape(shape)
+
 
 def light(rng, img: np.ndarray) -> np.ndarray:
     """Exposure, colour cast, gamma, gradients, shadow edge, glare and the over-exposed glow of real crops."""
@@ -63,7 +72,7 @@ def optics(rng, img: np.ndarray, plate_px: float, strong: float = 1.0) -> np.nda
         small = cv2.resize(img, size, interpolation=cv2.INTER_AREA)
     if rng.random() < 0.5:
         sigma = rng.uniform(1, 12 * strong)
-        noise = rng.normal(0, sigma, small.shape).astype(np.float32)
+        noise = grain(rng, small.shape) * sigma
         if rng.random() < 0.5:
             noise = cv2.GaussianBlur(noise, (0, 0), 0.7) * 1.6
         small = np.clip(small + noise, 0, 255).astype(np.uint8)

@@ -87,9 +87,12 @@ def _background(rng, negatives):
     return np.clip(np.broadcast_to(c * ramp, (CH, CW, 3)) + rng.normal(0, 3, (CH, CW, 3)), 0, 255).astype(np.uint8)
 
 
-def synth_item(rng, negatives):
-    """(canvas, text, colour index, rows): text is None when the picture is a two-row plate seen whole."""
-    p = draw(rng)
+def synth_item(rng, negatives, kind=None, severity=1.0):
+    """(canvas, text, colour index, rows): text is None when the picture is a two-row plate seen whole.
+
+    `severity` below 1 leaves out that share of the worst light and dirt (evaluation of plates a person could read).
+    """
+    p = draw(rng, kind)
     bg = _background(rng, negatives)
     if rng.random() < 0.2:  # dealer frame
         k = int(rng.integers(3, 12))
@@ -119,9 +122,10 @@ def synth_item(rng, negatives):
     img = cv2.warpPerspective(plate, m, (CW, CH), flags=cv2.INTER_AREA)
     mask = cv2.warpPerspective(np.full(plate.shape[:2], 255, np.uint8), m, (CW, CH), flags=cv2.INTER_LINEAR)[..., None] / 255.0
     img = (img * mask + bg * (1 - mask)).astype(np.uint8)
-    if rng.random() < 0.2:
+    if rng.random() < 0.2 * severity:
         img = degrade.dirt(rng, img)
-    img = degrade.light(rng, img)
+    if rng.random() < severity:
+        img = degrade.light(rng, img)
     return img, (None if p.rows == 2 else text), COLOURS.index(p.colour), p.rows
 
 

@@ -73,7 +73,7 @@ def main() -> None:
         "vehicles/expressway": {"by": "scene", **by_scene("expressway", 0.60, 0.1)},
         "parking/sequences": {"by": "sequence", "validation": ["5"]},
         "parking/empty": {"by": "day", "validation": sorted(f.name for f in (DATA / "parking" / "empty").glob("2013-03-10*.jpg"))},
-        "stills": {"by": "seed", "rule": "every tenth picture of a batch (index modulo 10 = 0) is validation"},
+        "stills": {"by": "street", "rule": "of every 120 pictures of a batch the first 12 are validation and the next 6 unused"},
     }
     SPLITS.write_text(json.dumps(out, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     for k, v in out.items():

@@ -167,8 +167,9 @@ def main():
     ap.add_argument("--lr", type=float, default=3e-3)
     ap.add_argument("--batch", type=int, default=64)
     ap.add_argument("--seed", type=int, default=1)
+    ap.add_argument("--threads", type=int, default=1, help="set OMP_WAIT_POLICY=passive when other work shares the cores")
     a = ap.parse_args()
-    torch.set_num_threads(2)
+    torch.set_num_threads(a.threads)
     cv2.setNumThreads(1)
     torch.manual_seed(a.seed)
     numbers = [int(k) for k in a.synth.split(",") if scratch(f"reader-synth-{k}.npz").exists()]

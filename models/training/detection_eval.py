@@ -1,0 +1,132 @@
+"""AP50 of the vehicle detector, and the heading of its footprint quads."""
+import cv2
+import numpy as np
+import torch
+
+from vehicle_data import BUS, CAR, TRUCK, iou
+from vehicle_net import HEIGHT, WIDTH, Deployed
+
+
+def letterbox(img, width=WIDTH, height=HEIGHT):
+    """The picture in the middle of a grey input; scale and offset to go back."""
+    h, w = img.shape[:2]
+    k = min(width / w, height / h)
+    size = (max(1, round(w * k)), max(1, round(h * k)))
+    small = cv2.resize(img, size, interpolation=cv2.INTER_AREA if k < 1 else cv2.INTER_LINEAR)
+    out = np.full((height, width, 3), 114, np.uint8)
+    x, y = (width - size[0]) // 2, (height - size[1]) // 2
+    out[y:y + size[1], x:x + size[0]] = small
+    return out, k, x, y
+
+
+def nms(boxes, scores, threshold=0.5):
+    keep = cv2.dnn.NMSBoxes(np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], 1).tolist(), scores.tolist(), 0.0, threshold)
+    return np.array(keep, int).reshape(-1)
+
+
+def torch_runner(net):
+    """A function picture batch -> (boxes, scores, quads) over a PyTorch net; an ONNX session gives the same (evaluate.py)."""
+    whole = Deployed(net).eval()
+
+    def run(x):
+        with torch.no_grad():
+            return [o.numpy() for o in whole(torch.from_numpy(x))[:3]]
+    return run
+
+
+def detect(run, img, threshold=0.02):
+    """Detections of one RGB picture in its own pixels: boxes, vehicle score (car, bus, truck), class, quads."""
+    inp, k, x, y = letterbox(img)
+    b, s, q = (o[0] for o in run(np.ascontiguousarray(inp.transpose(2, 0, 1)[None].astype(np.float32) / 255)))
+    vehicle = s[:, :3].sum(1)
+    keep = np.where(vehicle > threshold)[0]
+    keep = keep[np.argsort(-vehicle[keep])[:400]]
+    b, v, c, q = b[keep], vehicle[keep], s[keep].argmax(1), q[keep]
+    if len(b):
+        n = nms(b, v)
+        b, v, c, q = b[n], v[n], c[n], q[n]
+    off = np.array([x, y, x, y], np.float32)
+    return (b - off) / k, v, c, (q - np.tile(off[:2], 4)) / k
+
+
+def average_precision(tp, score, total):
+    order = np.argsort(-np.array(score), kind="stable")
+    tp = np.array(tp, float)[order]
+    recall, precision = np.cumsum(tp) / max(1, total), np.cumsum(tp) / np.arange(1, len(tp) + 1)
+    env = np.maximum.accumulate(precision[::-1])[::-1] if len(tp) else np.zeros(0)
+    ap, last = 0.0, 0.0
+    for r, p in zip(recall, env):
+        ap += (r - last) * p
+        last = r
+    return float(ap)
+
+
+def evaluate(run, store, records, limit=None):
+    """AP50 over car, bus, truck as one class; headings of matched vehicles that have a quad; false vehicles on empty pictures."""
+    tp, score, total, headings, quad_errors = [], [], 0, [], []
+    empty = false_on_empty = right_class = classed = 0
+    step = max(1, len(records) // limit) if limit else 1
+    for r in records[::step]:
+        img = store.picture(r)
+        boxes, v, c, quads = detect(run, img)
+        truth = r.get("truth")
+        gt = np.array(truth["boxes"], np.float32).reshape(-1, 4) * r["scale"] if truth else r["boxes"]
+        cls = np.array(truth["cls"], int) if truth else r["cls"]
+        is_vehicle = np.isin(cls, [-1, CAR, BUS, TRUCK])
+        other, own = gt[~is_vehicle], gt[is_vehicle]
+        own_cls, own_quads = cls[is_vehicle], (r["quads"][is_vehicle] if not truth else None)
+        total += len(own)
+        if len(own) == 0 and len(r["ignore"]) == 0:
+            empty += 1
+            false_on_empty += int((v > 0.35).sum())
+        used = np.zeros(len(own), bool)
+        for i in np.argsort(-v):
+            o = iou(boxes[i:i + 1], own)[0] if len(own) else np.zeros(0)
+            o = np.where(used, 0, o) if len(o) else o
+            j = int(o.argmax()) if len(o) else -1
+            if j >= 0 and o[j] >= 0.5:
+                used[j] = True
+                tp.append(1)
+                score.append(v[i])
+                if v[i] > 0.35 and own_cls[j] >= 0:
+                    classed += 1
+                    right_class += int(c[i] == own_cls[j])
+                if own_quads is not None and v[i] > 0.35 and np.isfinite(own_quads[j]).all():
+                    headings.append(heading_error(quads[i], own_quads[j]))
+                    size = np.sqrt(max(1.0, (own[j][2:] - own[j][:2]).prod()))
+                    quad_errors.append(float(np.abs(quads[i] - own_quads[j]).reshape(4, 2).mean() / size))
+                continue
+            # what overlaps a two-wheeler or an unknown is not counted
+            if not truth and len(r["ignore"]) and covered(boxes[i], r["ignore"]) > 0.5:
+                continue
+            if len(other) and iou(boxes[i:i + 1], other)[0].max() > 0.5:
+                continue
+            tp.append(0)
+            score.append(v[i])
+    out = {"pictures": len(records[::step]), "vehicles": total, "ap50": round(average_precision(tp, score, total), 3)}
+    if classed:
+        out["class"] = round(right_class / classed, 3)
+    if headings:
+        h = np.array(headings)
+        out["heading10"] = round(float((h < 10).mean()), 3)
+        out["headingMedian"] = round(float(np.median(h)), 2)
+        out["reversed"] = round(float((h > 90).mean()), 4)
+        out["cornerError"] = round(float(np.mean(quad_errors)), 4)
+    if empty:
+        out["emptyPictures"], out["falseOnEmpty"] = empty, false_on_empty
+    return out
+
+
+def covered(box, regions):
+    lo, hi = np.maximum(box[None, :2], regions[:, :2]), np.minimum(box[None, 2:], regions[:, 2:])
+    return float((np.clip(hi - lo, 0, None).prod(1) / max(1.0, (box[2:] - box[:2]).prod())).max())
+
+
+def heading_error(a, b):
+    """Angle in the image, in degrees, between rear-to-front axes of two quads (fl fr rr rl)."""
+    def axis(q):
+        q = np.asarray(q).reshape(4, 2)
+        v = (q[0] + q[1]) / 2 - (q[2] + q[3]) / 2
+        return np.arctan2(v[1], v[0])
+    d = np.degrees(axis(a) - axis(b))
+    return abs((d + 180) % 360 - 180)

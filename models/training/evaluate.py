@@ -1,0 +1,210 @@
+"""Measure the shipped ONNX files on the validation split and write the figures to manifest.json and MODEL_CARD.md.
+
+  python evaluate.py [vehicles plates plate-reader]
+
+Everything runs through the ONNX files on one CPU thread, as it will in service.
+"""
+import json
+import sys
+import time
+
+import cv2
+import numpy as np
+import onnxruntime as ort
+
+import card
+import plate_data
+import plate_net
+from charset import COLOURS, decode
+from detection_eval import evaluate as evaluate_detector
+from paths import DATA, MODELS, scratch
+from plates_synth import KINDS, draw
+from reader_data import CH, CW, MX, MY, PH, PW, ccpd_corners, rgb, rows_of, synth_item
+from splits import is_validation
+from train_plates import POINTS, quad_iou, targets
+import degrade
+
+SCORE = 0.4
+
+
+def session(file):
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    return ort.InferenceSession(str(MODELS / file), options, providers=["CPUExecutionProvider"])
+
+
+def cost(s, shape, runs=60):
+    """Median processor time in ms of one picture on one thread."""
+    x = np.random.default_rng(0).random(shape, dtype=np.float32)
+    times = []
+    for _ in range(runs):
+        t = time.process_time()
+        s.run(None, {"images": x})
+        times.append(time.process_time() - t)
+    return round(1000 * float(np.median(times)), 1)
+
+
+def vehicles():
+    from vehicle_data import Store
+    s = session("vehicles-v1.onnx")
+    run = lambda x: s.run(["boxes", "scores", "quads"], {"images": x})
+    out = {}
+    for name in ("elevated", "roads", "expressway", "parking", "stills"):
+        if not scratch(f"vehicles-{name}.json").exists():
+            continue
+        store = Store(name)
+        out["rendered" if name == "stills" else name] = evaluate_detector(run, store, store.split(True))
+        print(name, out["rendered" if name == "stills" else name], flush=True)
+    out["msOneCore"] = cost(s, (1, 3, 384, 640))
+    return out
+
+
+def find(s, img):
+    """Best plate in an input-sized picture: (score, corners 4 x 2)."""
+    scores, corners = s.run(["scores", "corners"], {"images": np.ascontiguousarray(img.transpose(2, 0, 1)[None].astype(np.float32) / 255)})
+    i = int(scores[0].argmax())
+    return float(scores[0][i]), corners[0][i].reshape(4, 2)
+
+
+def read(s, pics):
+    """Texts, colour indices, row counts and plate flags of 48 x 168 RGB pictures."""
+    texts, colours, rows, flags = [], [], [], []
+    for a in range(0, len(pics), 64):
+        x = np.ascontiguousarray(np.stack(pics[a:a + 64]).transpose(0, 3, 1, 2).astype(np.float32) / 255)
+        p, c, r, f = s.run(["probs", "colour", "rows", "plate"], {"images": x})
+        texts += [decode(t.argmax(-1).tolist()) for t in p]
+        colours += c.argmax(1).tolist()
+        rows += (r.argmax(1) + 1).tolist()
+        flags += (f[:, 0] > 0.5).tolist()
+    return texts, colours, rows, flags
+
+
+def plates():
+    s, reader = session("plates-v1.onnx"), session("plate-reader-v1.onnx")
+    out = {}
+    sources = {"ccpd": plate_data.Ccpd(True)}
+    if scratch("plates-stills.json").exists():
+        from stills_data import VehicleCrops
+        sources["rendered"] = VehicleCrops(True)
+    for name, source in sources.items():
+        rng = np.random.default_rng(2024)
+        n = found = without = false = 0
+        ious = []
+        for _ in range(1200):
+            img, q, others = source.sample(rng)
+            img = plate_data.tone(rng, img)
+            score, corners = find(s, img)
+            truth, _ = targets(q, others)
+            if q is None:
+                near_other = any(quad_iou(corners, o) > 0.1 for o in others)
+                without += 1
+                false += score > SCORE and not near_other
+            elif (truth == 1).any():
+                o = quad_iou(corners, q) if score > SCORE else 0.0
+                n += 1
+                found += o > 0.5
+                ious.append(o)
+        out[name] = {"plates": n, "found": round(found / n, 4), "iou": round(float(np.mean(ious)), 3), "withoutPlate": without, "falseFinds": int(false)}
+        print("plates", name, out[name], flush=True)
+    # end to end on real pictures: a crop as wide as a car around the plate, found, straightened at full resolution, read
+    rng, n, found, right = np.random.default_rng(7), 0, 0, 0
+    for r in rows_of("scenes.tsv"):
+        if not is_validation("plates/scenes", r[0]):
+            continue
+        img = rgb(DATA / "plates" / "scenes" / r[0])
+        q = np.array(ccpd_corners(r[6]))
+        width = np.linalg.norm(q[1] - q[0]) * rng.uniform(2.2, 4.5)
+        x0 = int(np.clip(q[:, 0].mean() - width * rng.uniform(0.35, 0.65), 0, img.shape[1] - 50))
+        y0 = int(np.clip(q[:, 1].mean() - width * rng.uniform(0.4, 0.6), 0, img.shape[0] - 50))
+        crop = img[y0:y0 + int(width * 0.75), x0:x0 + int(width)]
+        k = min(plate_net.WIDTH / crop.shape[1], plate_net.HEIGHT / crop.shape[0])
+        small = cv2.resize(crop, (round(crop.shape[1] * k), round(crop.shape[0] * k)), interpolation=cv2.INTER_AREA if k < 1 else cv2.INTER_LINEAR)
+        inp = np.full((plate_net.HEIGHT, plate_net.WIDTH, 3), 114, np.uint8)
+        ox, oy = (plate_net.WIDTH - small.shape[1]) // 2, (plate_net.HEIGHT - small.shape[0]) // 2
+        inp[oy:oy + small.shape[0], ox:ox + small.shape[1]] = small
+        score, c = find(s, inp)
+        c = (c - [ox, oy]) / k + [x0, y0]
+        n += 1
+        if score > SCORE and quad_iou(c, q) > 0.5:
+            found += 1
+            m = cv2.getPerspectiveTransform(c.astype(np.float32), np.array([[0, 0], [PW, 0], [PW, PH], [0, PH]], np.float32))
+            pic = cv2.warpPerspective(img, m, (PW, PH), flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REPLICATE)
+            right += read(reader, [pic])[0][0] == r[1]
+    out["endToEndCcpd"] = {"plates": n, "found": round(found / n, 4), "read": round(right / n, 4)}
+    print("end to end", out["endToEndCcpd"], flush=True)
+    out["msOneCore"] = cost(s, (1, 3, plate_net.HEIGHT, plate_net.WIDTH))
+    return out
+
+
+def shares(texts, colours, rows, flags, want_t, want_c=None, want_r=None):
+    n = len(texts)
+    known = [i for i in range(n) if want_t[i]]
+    out = {"plates": len(known), "text": round(sum(texts[i] == want_t[i] for i in known) / max(1, len(known)), 4)}
+    if want_c is not None:
+        out["colour"] = round(sum(a == b for a, b in zip(colours, want_c)) / n, 4)
+    if want_r is not None:
+        out["rows"] = round(sum(a == b for a, b in zip(rows, want_r)) / n, 4)
+    out["isPlate"] = round(sum(flags) / n, 4)
+    return out
+
+
+def centre(c):
+    return c[MY:MY + PH, MX:MX + PW]
+
+
+def plate_reader():
+    s = session("plate-reader-v1.onnx")
+    out = {}
+    for source in ("scenes", "crops", "crops-b"):
+        z = np.load(scratch(f"reader-{source}.npz"))
+        m = z["val"]
+        out[source] = shares(*read(s, [centre(p) for p in z["pics"][m]]), list(z["texts"][m]), [0] * int(m.sum()))
+        print(source, out[source], flush=True)
+    if scratch("reader-stills.npz").exists():
+        z = np.load(scratch("reader-stills.npz"))
+        m = z["val"]
+        out["rendered"] = shares(*read(s, [centre(p) for p in z["pics"][m]]), list(z["texts"][m]), z["colours"][m].tolist(), z["rows"][m].tolist())
+        print("rendered", out["rendered"], flush=True)
+    neg = np.load(scratch("reader-negatives.npz"))
+    _, _, _, f = read(s, [centre(p) for p in neg["pics"][neg["val"]]])
+    out["negatives"] = {"pictures": len(f), "takenForPlates": round(sum(f) / len(f), 4)}
+    # synthetic plates of all kinds, seeds never trained on, 70 to 168 pixels wide
+    rng = np.random.default_rng(990001)
+    by_kind: dict[str, list] = {}
+    negatives = neg["pics"][neg["val"]]
+    for kind in KINDS:
+        pics, texts, colours = [], [], []
+        while len(pics) < 150:
+            c, t, col, _ = synth_item(rng, negatives, kind, severity=0.6)
+            if t is None:
+                continue
+            pics.append(degrade.optics(rng, centre(c), float(rng.uniform(70, 168)), 0.5))
+            texts.append(t)
+            colours.append(col)
+        by_kind[kind] = shares(*read(s, pics), texts, colours)
+    out["synthetic"] = {k: {"text": v["text"], "colour": v["colour"]} for k, v in by_kind.items()}
+    out["syntheticAll"] = {"plates": 150 * len(KINDS), "text": round(float(np.mean([v["text"] for v in by_kind.values()])), 4), "colour": round(float(np.mean([v["colour"] for v in by_kind.values()])), 4)}
+    print("synthetic", out["syntheticAll"], out["synthetic"], flush=True)
+    held = scratch("reader-heldout.json")
+    if held.exists():
+        out["heldOutCropsB"] = json.loads(held.read_text())
+    out["msOneCore"] = cost(s, (1, 3, PH, PW))
+    return out
+
+
+TASKS = {"vehicles": vehicles, "plates": plates, "plate-reader": plate_reader}
+
+
+def main():
+    cv2.setNumThreads(1)
+    wanted = sys.argv[1:] or list(TASKS)
+    manifest = json.loads((MODELS / "manifest.json").read_text(encoding="utf-8"))
+    for m in manifest["models"]:
+        if m["task"] in wanted:
+            m["accuracy"] = TASKS[m["task"]]()
+    (MODELS / "manifest.json").write_text(json.dumps(manifest, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+    card.write(manifest)
+
+
+if __name__ == "__main__":
+    main()

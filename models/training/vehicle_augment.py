@@ -1,0 +1,111 @@
+"""One training picture for the detector: random part and scale, mosaic, mirror, light, noise, compression."""
+import cv2
+import numpy as np
+
+import degrade
+from vehicle_net import HEIGHT, WIDTH
+
+MIRROR = [1, 0, 3, 2]  # front left <-> front right, rear right <-> rear left
+
+
+def view(rng, img, rec, size, scale_range):
+    """A random affine view of a record: (picture, boxes, cls, quads, ignore) in a picture of `size` (w, h)."""
+    w, h = size
+    fit = min(w / rec["w"], h / rec["h"])
+    if len(rec["boxes"]) and rng.random() < 0.6:
+        b = rec["boxes"][rng.integers(len(rec["boxes"]))]
+        centre = np.array([(b[0] + b[2]) / 2, (b[1] + b[3]) / 2])
+        want = np.exp(rng.uniform(np.log(36), np.log(230)))  # its longer side in the network's input
+        k = float(np.clip(want / max(b[2] - b[0], b[3] - b[1], 4), fit * 0.6, fit * 3.5))
+        target = np.array([rng.uniform(0.1, 0.9) * w, rng.uniform(0.1, 0.9) * h])
+    else:
+        k = fit * np.exp(rng.uniform(*np.log(scale_range)))
+        centre = np.array([rec["w"], rec["h"]]) * rng.uniform(0.3, 0.7, 2)
+        target = np.array([w, h]) * rng.uniform(0.4, 0.6, 2)
+    aspect = np.exp(rng.normal(0, 0.05))
+    kx, ky = k * aspect, k / aspect
+    tx, ty = target[0] - kx * centre[0], target[1] - ky * centre[1]
+    # no needless grey: a picture larger than the view covers it, a smaller one lies inside
+    tx = float(np.clip(tx, min(0, w - kx * rec["w"]), max(0, w - kx * rec["w"])))
+    ty = float(np.clip(ty, min(0, h - ky * rec["h"]), max(0, h - ky * rec["h"])))
+    m = np.array([[kx, 0, tx], [0, ky, ty]])
+    mirror = rng.random() < 0.5
+    if mirror:
+        m[0] = -m[0]
+        m[0, 2] += w
+    out = cv2.warpAffine(img, m, (w, h), flags=cv2.INTER_AREA if k < 0.8 else cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=(114, 114, 114))
+
+    def move(boxes):
+        b = np.asarray(boxes, np.float32).reshape(-1, 4).copy()
+        x, y = b[:, [0, 2]] * m[0, 0] + m[0, 2], b[:, [1, 3]] * m[1, 1] + m[1, 2]
+        return np.stack([x.min(1), y.min(1), x.max(1), y.max(1)], 1) if len(b) else b
+    boxes, ignore = move(rec["boxes"]), move(rec["ignore"])
+    q = rec["quads"].reshape(-1, 4, 2)
+    q = np.stack([q[..., 0] * m[0, 0] + m[0, 2], q[..., 1] * m[1, 1] + m[1, 2]], -1)
+    if mirror:
+        q = q[:, MIRROR]
+    return (out, *clip(boxes, rec["cls"], q.reshape(-1, 8), ignore, w, h))
+
+
+def clip(boxes, cls, quads, ignore, w, h):
+    """Cut to the picture; what is mostly outside, or too small, becomes unknown."""
+    if len(boxes):
+        area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+        c = np.stack([boxes[:, 0].clip(0, w), boxes[:, 1].clip(0, h), boxes[:, 2].clip(0, w), boxes[:, 3].clip(0, h)], 1)
+        left = (c[:, 2] - c[:, 0]) * (c[:, 3] - c[:, 1])
+        size = np.maximum(c[:, 2] - c[:, 0], c[:, 3] - c[:, 1])
+        keep = (left > 0.3 * area) & (size >= 7) & (np.minimum(c[:, 2] - c[:, 0], c[:, 3] - c[:, 1]) >= 3)
+        ghost = ~keep & (left > 4)
+        whole = left > 0.55 * area
+        quads = np.where(whole[:, None], quads, np.nan)
+        ignore = np.concatenate([ignore.reshape(-1, 4), c[ghost]])
+        boxes, cls, quads = c[keep], cls[keep], quads[keep]
+    if len(ignore):
+        ignore = np.stack([ignore[:, 0].clip(0, w), ignore[:, 1].clip(0, h), ignore[:, 2].clip(0, w), ignore[:, 3].clip(0, h)], 1)
+        ignore = ignore[(ignore[:, 2] > ignore[:, 0]) & (ignore[:, 3] > ignore[:, 1])]
+    return boxes.astype(np.float32), cls, quads.astype(np.float32), ignore.astype(np.float32)
+
+
+def tone(rng, img):
+    f = img
+    if rng.random() < 0.7:
+        gain = np.exp(rng.normal(0, 0.2)) * np.exp(rng.normal(0, 0.06, 3))
+        table = np.clip(np.arange(256)[:, None] * gain + rng.normal(0, 8), 0, 255) / 255
+        table = (255 * table ** np.exp(rng.normal(0, 0.2))).astype(np.uint8)
+        f = cv2.LUT(f, table[:, None, :])
+    if rng.random() < 0.15:
+        f = cv2.cvtColor(cv2.cvtColor(f, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+    elif rng.random() < 0.3:
+        hsv = cv2.cvtColor(f, cv2.COLOR_RGB2HSV)
+        hsv[..., 0] = (hsv[..., 0].astype(int) + int(rng.integers(-12, 13))) % 180
+        hsv[..., 1] = np.clip(hsv[..., 1] * rng.uniform(0.5, 1.5), 0, 255).astype(np.uint8)
+        f = cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)
+    if rng.random() < 0.2:
+        f = cv2.GaussianBlur(f, (0, 0), rng.uniform(0.4, 1.3))
+    if rng.random() < 0.25:
+        noise = degrade.grain(rng, (f.shape[0] // 2, f.shape[1] // 2)) * rng.uniform(2, 14)
+        f = np.clip(f + cv2.resize(noise, (f.shape[1], f.shape[0]), interpolation=cv2.INTER_NEAREST)[..., None], 0, 255).astype(np.uint8)
+    if rng.random() < 0.2:
+        ok, buf = cv2.imencode(".jpg", f, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(25, 80))])
+        f = cv2.imdecode(buf, cv2.IMREAD_COLOR)
+    return f
+
+
+def sample(rng, pick):
+    """(picture HEIGHT x WIDTH, boxes, cls, quads, ignore, background weight). `pick(rng)` gives (picture, record)."""
+    if rng.random() > 0.35:
+        img, rec = pick(rng)
+        out = view(rng, img, rec, (WIDTH, HEIGHT), (0.7, 1.8))
+        return (tone(rng, out[0]), *out[1:], rec["background"])
+    canvas = np.empty((HEIGHT, WIDTH, 3), np.uint8)
+    cx, cy = int(WIDTH * rng.uniform(0.35, 0.65)), int(HEIGHT * rng.uniform(0.35, 0.65))
+    parts, weight = [], 1.0
+    for x, y, w, h in ((0, 0, cx, cy), (cx, 0, WIDTH - cx, cy), (0, cy, cx, HEIGHT - cy), (cx, cy, WIDTH - cx, HEIGHT - cy)):
+        img, rec = pick(rng)
+        p, b, c, q, g = view(rng, img, rec, (w, h), (0.8, 2.5))
+        canvas[y:y + h, x:x + w] = p
+        off = np.array([x, y, x, y], np.float32)
+        parts.append((b + off, c, q + np.tile(off[:2], 4), g + off))
+        weight = min(weight, rec["background"])
+    b, c, q, g = (np.concatenate([p[i] for p in parts]) for i in range(4))
+    return tone(rng, canvas), b, c, q, g, weight

@@ -1,0 +1,216 @@
+"""Caches of pictures and labels for the vehicle detector.
+
+  python vehicle_data.py elevated roads street-level expressway parking stills
+
+One picture record: RGB at most 960 pixels wide, boxes x1 y1 x2 y2, class (-1: some vehicle, class unknown), footprint
+quads (NaN where nobody knows), ignore boxes (neither vehicle nor background) and the weight of its background.
+"""
+import json
+import sys
+
+import cv2
+import numpy as np
+
+from paths import DATA, STILLS, scratch
+from splits import is_validation
+from vehicle_net import CLASSES
+
+WIDEST = 960
+CAR, BUS, TRUCK, MOTO, PERSON = range(5)
+ELEVATED = {0: MOTO, 1: BUS, 2: CAR, 3: TRUCK}
+ROADS = {0: -1}
+EXPRESSWAY = {0: CAR, 1: TRUCK, 2: CAR, 3: MOTO, 4: BUS}
+STREET = {"SUV": CAR, "ambulance": -1, "auto_rickshaw": -1, "bike": MOTO, "bus": BUS, "car": CAR, "e-rickshaw": -1, "micro_bus": -1,
+          "mini_truck": TRUCK, "police_vehicle": CAR, "school_bus": BUS, "scooter": MOTO, "taxi": CAR, "tempo": -1, "tractor": -1,
+          "transport_vehicle": TRUCK, "truck": TRUCK, "van": CAR}
+
+
+def iou(a, b):
+    """IoU of N x 4 with M x 4."""
+    a, b = np.asarray(a, np.float32).reshape(-1, 4), np.asarray(b, np.float32).reshape(-1, 4)
+    lo, hi = np.maximum(a[:, None, :2], b[None, :, :2]), np.minimum(a[:, None, 2:], b[None, :, 2:])
+    inter = np.clip(hi - lo, 0, None).prod(2)
+    area = lambda x: np.clip(x[:, 2:] - x[:, :2], 0, None).prod(1)
+    return inter / np.maximum(area(a)[:, None] + area(b)[None] - inter, 1e-6)
+
+
+class Store:
+    """Many pictures in one flat file, with a table of records."""
+
+    def __init__(self, name):
+        self.pixels = np.load(scratch(f"vehicles-{name}.npy"), mmap_mode="r")
+        z = json.loads(scratch(f"vehicles-{name}.json").read_text(encoding="utf-8"))
+        self.records = z["records"]
+        for r in self.records:
+            r["boxes"] = np.array(r["boxes"], np.float32).reshape(-1, 4)
+            r["cls"] = np.array(r["cls"], np.int64)
+            r["quads"] = np.array([[np.nan] * 8 if q is None else q for q in r["quads"]], np.float32).reshape(-1, 8)
+            r["ignore"] = np.array(r["ignore"], np.float32).reshape(-1, 4)
+
+    def picture(self, r):
+        return self.pixels[r["at"]:r["at"] + r["h"] * r["w"] * 3].reshape(r["h"], r["w"], 3)
+
+    def split(self, validation):
+        return [r for r in self.records if r["val"] == validation]
+
+
+class Writer:
+    def __init__(self, name, capacity):
+        self.name, self.at, self.records = name, 0, []
+        self.pixels = np.lib.format.open_memmap(scratch(f"vehicles-{name}.npy"), mode="w+", dtype=np.uint8, shape=(capacity,))
+
+    def add(self, file, bgr, val, boxes, cls, quads=None, ignore=(), background=1.0, **more):
+        h, w = bgr.shape[:2]
+        k = min(1.0, WIDEST / w)
+        if k < 1:
+            bgr = cv2.resize(bgr, (round(w * k), round(h * k)), interpolation=cv2.INTER_AREA)
+        h, w = bgr.shape[:2]
+        if self.at + h * w * 3 > len(self.pixels):
+            raise ValueError(f"cache {self.name} is too small")
+        self.pixels[self.at:self.at + h * w * 3] = bgr[..., ::-1].ravel()
+        scaled = lambda b: (np.asarray(b, float).reshape(-1, 4) * k).round(2).tolist()
+        quads = quads if quads is not None else [None] * len(cls)
+        self.records.append({"file": file, "at": self.at, "h": h, "w": w, "val": bool(val), "boxes": scaled(boxes), "cls": [int(c) for c in cls],
+                             "quads": [None if q is None else (np.asarray(q, float).ravel() * k).round(2).tolist() for q in quads],
+                             "ignore": scaled(ignore), "background": background, "scale": k, **more})
+        self.at += h * w * 3
+
+    def close(self):
+        self.pixels.flush()
+        scratch(f"vehicles-{self.name}.json").write_text(json.dumps({"records": self.records}), encoding="utf-8")
+        print(self.name, len(self.records), "validation", sum(r["val"] for r in self.records), flush=True)
+
+
+def labels(path, w, h, mapping):
+    boxes, cls = [], []
+    if path.exists():
+        for line in path.read_text().splitlines():
+            v = line.split()
+            if len(v) < 5:
+                continue
+            k, cx, cy, bw, bh = int(v[0]), *map(float, v[1:5])
+            boxes.append([(cx - bw / 2) * w, (cy - bh / 2) * h, (cx + bw / 2) * w, (cy + bh / 2) * h])
+            cls.append(mapping[k])
+    return np.array(boxes, np.float32).reshape(-1, 4), cls
+
+
+def with_teacher(boxes, cls, seen):
+    """Fill in unknown classes, persons and two-wheelers from the teacher; the rest of what it sees is unknown."""
+    boxes, cls, ignore = list(boxes), list(cls), []
+    own = np.array(boxes, np.float32).reshape(-1, 4)
+    for x1, y1, x2, y2, score, name in seen:
+        b, c = [x1, y1, x2, y2], CLASSES.index(name)
+        o = iou([b], own)[0] if len(own) else np.zeros(0)
+        if len(o) and o.max() > 0.45:
+            j = int(o.argmax())
+            if cls[j] == -1 and score > 0.4 and c in (CAR, BUS, TRUCK):
+                cls[j] = c
+            continue
+        if len(o) and o.max() > 0.2 and c != PERSON:
+            continue
+        if c in (PERSON, MOTO) and score > 0.45 and y2 - y1 > 14:
+            boxes.append(b)
+            cls.append(c)
+        elif score > 0.12:
+            ignore.append(b)
+    return boxes, cls, ignore
+
+
+def yolo_source(name, mapping, background):
+    files = sorted((DATA / "vehicles" / name / "images").glob("*.jpg"))
+    if isinstance(mapping, dict) and isinstance(next(iter(mapping)), str):
+        names = (DATA / "vehicles" / name / "classes.txt").read_text().split()
+        mapping = {i: mapping[n] for i, n in enumerate(names)}
+    seen = json.loads(scratch(f"teacher-{name}.json").read_text())
+    w = Writer(name, len(files) * WIDEST * WIDEST * 3)
+    for f in files:
+        img = cv2.imread(str(f))
+        h0, w0 = img.shape[:2]
+        boxes, cls = labels(f.parent.parent / "labels" / (f.stem + ".txt"), w0, h0, mapping)
+        own = [b.tolist() for b in boxes], list(cls)
+        boxes, cls, ignore = with_teacher(boxes, cls, seen.get(f.name, []))
+        val = is_validation(f"vehicles/{name}", f.name)
+        truth = {"truth": {"boxes": own[0], "cls": own[1]}} if val else {}
+        w.add(f.name, img, val, boxes, cls, ignore=ignore, background=background, **truth)
+    w.close()
+
+
+def solid_components(mask):
+    """Boxes and pixel masks of cars that stand alone in a mask picture; boxes of the clumps that do not."""
+    single, clumps = [], []
+    for value in (1, 2):
+        n, comp, stats, _ = cv2.connectedComponentsWithStats((mask == value).astype(np.uint8), connectivity=4)
+        for i in range(1, n):
+            x, y, w, h, area = stats[i]
+            if area < 120:
+                clumps.append([x, y, x + w, y + h])
+                continue
+            m = (comp[y:y + h, x:x + w] == i).astype(np.uint8)
+            hull = cv2.convexHull(cv2.findContours(m, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0][0])
+            solid = area / max(1.0, cv2.contourArea(hull))
+            (single if solid > 0.87 and max(w / h, h / w) < 2.6 else clumps).append([x, y, x + w, y + h] if solid <= 0.87 or max(w / h, h / w) >= 2.6 else ([x, y, x + w, y + h], m))
+    return single, clumps
+
+
+def parking_source(copies=160):
+    """Car park: frames with masks, empty frames, and cars pasted where they stood onto empty frames in other light."""
+    empty = sorted((DATA / "parking" / "empty").glob("*.jpg"))
+    w = Writer("parking", (len(empty) + 40 + copies) * 960 * 540 * 3)
+    for f in empty:
+        w.add(f.name, cv2.imread(str(f)), is_validation("parking/empty", f.name), [], [])
+    cut = []
+    for s in range(6):
+        folder = DATA / "parking" / "sequences" / str(s)
+        val = is_validation("parking/sequences", str(s))
+        for f in sorted((folder / "frames").glob("*.jpg")):
+            img = cv2.imread(str(f))
+            mf = folder / "masks" / (f.stem + ".png")
+            if not mf.exists():
+                if s == 0:
+                    w.add(f"{s}/{f.name}", img, val, [], [])
+                continue
+            m = cv2.imread(str(mf), cv2.IMREAD_UNCHANGED)
+            m = m if m.ndim == 2 else m[..., 0]
+            single, clumps = solid_components(m)
+            w.add(f"{s}/{f.name}", img, val, [b for b, _ in single], [CAR] * len(single), ignore=clumps)
+            if not val:
+                cut += [(img, b, k) for b, k in single]
+    rng = np.random.default_rng(11)
+    train = [f for f in empty if not is_validation("parking/empty", f.name)]
+    for i in range(copies):
+        img = cv2.imread(str(train[rng.integers(len(train))]))
+        placed = []
+        for j in rng.permutation(len(cut))[:int(rng.integers(2, 26))]:
+            src, b, k = cut[j]
+            if placed and iou([b], placed)[0].max() > 0.03:
+                continue
+            x1, y1, x2, y2 = b
+            soft = cv2.GaussianBlur(cv2.dilate(k.astype(np.float32), np.ones((3, 3))), (0, 0), 1.0)[..., None]
+            tone = float(np.clip(img.mean() / max(10.0, src.mean()), 0.5, 1.6)) ** 0.7
+            img[y1:y2, x1:x2] = np.clip(src[y1:y2, x1:x2] * tone * soft + img[y1:y2, x1:x2] * (1 - soft), 0, 255).astype(np.uint8)
+            placed.append(b)
+        w.add(f"paste-{i}", img, False, placed, [CAR] * len(placed))
+    w.close()
+
+
+def main():
+    for name in sys.argv[1:]:
+        if name == "elevated":
+            yolo_source(name, ELEVATED, 1.0)
+        elif name == "roads":
+            yolo_source(name, ROADS, 0.8)
+        elif name == "expressway":
+            yolo_source(name, EXPRESSWAY, 0.25)
+        elif name == "street-level":
+            yolo_source(name, STREET, 0.4)
+        elif name == "parking":
+            parking_source()
+        elif name == "stills":
+            from stills_data import stills_source
+            stills_source(STILLS)
+        else:
+            raise SystemExit(f"unknown source {name}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,115 @@
+"""Loss of the detector: task-aligned assignment, box GIoU, objectness, class, footprint quad up to a half turn, front end."""
+import torch
+import torch.nn.functional as F
+
+from vehicle_net import HEIGHT, STRIDES, WIDTH, decode
+
+
+def giou(a, b):
+    lo, hi = torch.maximum(a[:, :2], b[:, :2]), torch.minimum(a[:, 2:], b[:, 2:])
+    inter = (hi - lo).clamp(min=0).prod(1)
+    area = lambda x: (x[:, 2:] - x[:, :2]).clamp(min=0).prod(1)
+    union = area(a) + area(b) - inter + 1e-6
+    hull = (torch.maximum(a[:, 2:], b[:, 2:]) - torch.minimum(a[:, :2], b[:, :2])).prod(1) + 1e-6
+    return inter / union - (hull - union) / hull
+
+
+def iou(a, b):
+    """IoU of boxes pair by pair, shapes ... x 4."""
+    lo, hi = torch.maximum(a[..., :2], b[..., :2]), torch.minimum(a[..., 2:], b[..., 2:])
+    inter = (hi - lo).clamp(min=0).prod(-1)
+    area = lambda x: (x[..., 2:] - x[..., :2]).clamp(min=0).prod(-1)
+    return inter / (area(a) + area(b) - inter + 1e-6)
+
+
+REACH = 2  # cells to each side of a truth's centre that may answer for it, on every level
+
+
+@torch.no_grad()
+def assign(boxes, obj, gt, picture, top=9):
+    """Which cells answer for which truth, for a whole batch.
+
+    boxes N x A x 4, obj N x A (probability), gt M x 4 with `picture` M (its index in the batch).
+    Returns cells (indices into N*A), their truth's index and their target quality. A cell answers for one truth only;
+    each truth gets its `top` best cells by sqrt(objectness) * IoU^4.
+    """
+    n, a = obj.shape
+    flat_boxes, flat_obj = boxes.reshape(-1, 4), obj.reshape(-1)
+    centre, half = (gt[:, :2] + gt[:, 2:]) / 2, ((gt[:, 2:] - gt[:, :2]) / 2).clamp(min=1)
+    span = torch.arange(-REACH, REACH + 1)
+    dy, dx = (g.reshape(-1) for g in torch.meshgrid(span, span, indexing="ij"))
+    cells, allowed, start = [], [], 0
+    for s in STRIDES:
+        w, h = WIDTH // s, HEIGHT // s
+        x = (centre[:, 0] / s).long()[:, None] + dx
+        y = (centre[:, 1] / s).long()[:, None] + dy
+        ok = (x >= 0) & (x < w) & (y >= 0) & (y < h)
+        d = torch.stack([(x + 0.5) * s, (y + 0.5) * s], -1) - centre[:, None]
+        inside = (d.abs() < half[:, None]).all(-1) | (d.abs() < s).all(-1)  # tiny ones fall between cell centres
+        ok &= inside & ((half.max(1).values * 2)[:, None] < s * 28)  # very large ones are not for the fine level
+        cells.append(picture[:, None] * a + start + y.clamp(0, h - 1) * w + x.clamp(0, w - 1))
+        allowed.append(ok)
+        start += w * h
+    cells, allowed = torch.cat(cells, 1), torch.cat(allowed, 1)
+    overlap = iou(flat_boxes[cells], gt[:, None])
+    metric = (flat_obj[cells].clamp(min=1e-4).sqrt() * overlap.pow(4) + 1e-9) * allowed
+    best = metric.topk(min(top, metric.shape[1]), 1)
+    value, cell, over = best.values, cells.gather(1, best.indices), overlap.gather(1, best.indices)
+    peak = value.max(1, keepdim=True).values.clamp(min=1e-12)
+    reach = over.max(1, keepdim=True).values.clamp(min=0.15)
+    quality = (value / peak * reach).clamp(min=0.05)
+    truth = torch.arange(len(gt))[:, None].expand_as(cell)
+    keep = value > 0
+    cell, truth, quality, value = cell[keep], truth[keep], quality[keep], value[keep]
+    top_value = torch.zeros(n * a).scatter_reduce(0, cell, value, "amax")
+    owner = torch.full((n * a,), -1, dtype=torch.long)
+    win = value == top_value[cell]
+    owner[cell[win]] = truth[win]
+    win &= owner[cell] == truth  # one of equal claims
+    return cell[win], truth[win], quality[win]
+
+
+def loss(raw_box, raw_cls, targets, points, strides):
+    """`targets`: per picture (boxes, cls, quads, ignore, background weight) as tensors. Returns total and parts."""
+    n, a = raw_cls.shape[:2]
+    obj_logit = raw_cls[..., 0].float()
+    prob = obj_logit.detach().sigmoid()
+    gt = torch.cat([t[0] for t in targets])
+    cls = torch.cat([t[1] for t in targets])
+    quad = torch.cat([t[2] for t in targets])
+    picture = torch.cat([torch.full((len(t[0]),), i, dtype=torch.long) for i, t in enumerate(targets)])
+    boxes, quads, end = decode(raw_box.float(), points, strides)
+    weight = torch.ones(n, a)
+    for i, (_, _, _, ignore, background) in enumerate(targets):
+        weight[i] = float(background)
+        if len(ignore):
+            p, grow = points[:, None], strides * 0.5
+            weight[i][((p >= ignore[None, :, :2] - grow[:, None]) & (p <= ignore[None, :, 2:] + grow[:, None])).all(2).any(1)] = 0
+    quality = torch.zeros(n * a)
+    parts = {k: raw_box.new_zeros((), dtype=torch.float32) for k in ("obj", "cls", "box", "quad", "end")}
+    norm = 1.0
+    if len(gt):
+        cell, truth, q = assign(boxes.detach(), prob, gt, picture)
+        quality[cell] = q
+        weight.view(-1)[cell] = 1
+        norm = max(float(q.sum()), 1.0)
+        parts["box"] = ((1 - giou(boxes.reshape(-1, 4)[cell], gt[truth])) * q).sum() / norm
+        known = cls[truth] >= 0
+        if known.any():
+            logits = raw_cls.reshape(n * a, -1)[cell[known], 1:].float()
+            parts["cls"] = (F.cross_entropy(logits, cls[truth][known], reduction="none") * q[known]).sum() / norm
+        has = torch.isfinite(quad[truth]).all(1)
+        if has.any():
+            t, c, w = truth[has], cell[has], q[has]
+            size = (gt[t][:, 2:] - gt[t][:, :2]).prod(1).sqrt().clamp(min=8)[:, None, None]
+            want, got = quad[t].reshape(-1, 4, 2) / size, quads.reshape(-1, 4, 2)[c] / size
+            straight = F.smooth_l1_loss(got, want, beta=0.05, reduction="none").sum((1, 2))
+            turned = F.smooth_l1_loss(got, torch.cat([want[:, 2:], want[:, :2]], 1), beta=0.05, reduction="none").sum((1, 2))
+            flip = (turned < straight).detach()
+            parts["quad"] = (torch.minimum(straight, turned) * w).sum() / w.sum()
+            parts["end"] = (F.binary_cross_entropy_with_logits(end.reshape(-1)[c], flip.float(), reduction="none") * w).sum() / w.sum()
+    quality = quality.view(n, a)
+    focal = torch.where(quality > 0, (prob - quality).abs() + 0.3, prob.pow(1.5))
+    parts["obj"] = (F.binary_cross_entropy_with_logits(obj_logit, quality, reduction="none") * focal * weight).sum() / norm
+    total = parts["obj"] + parts["cls"] * 0.5 + parts["box"] * 2.0 + parts["quad"] * 0.6 + parts["end"] * 0.3
+    return total, {k: float(v.detach()) for k, v in parts.items()}
