@@ -6,7 +6,7 @@ import type { IncomingRequest } from '../sip/incoming.js';
 import { excerpt } from '../sip/scanner.js';
 import type { Device, DeviceTable } from './device.js';
 import type { GbEmitter } from './events.js';
-import { parseManscdp, type ManscdpMessage } from './manscdp.js';
+import { MANSCDP_TYPE, parseManscdp, type ManscdpMessage } from './manscdp.js';
 import type { Presence } from './presence.js';
 import type { Queries } from './queries.js';
 import type { Registrar } from './registrar.js';
@@ -38,6 +38,11 @@ export class DeviceMessages {
     const device = this.#speaker(incoming);
     if (!device) return;
     this.#parts.presence.alive(device);
+    const type = incoming.request.headers.get('content-type');
+    if (type !== undefined && !/manscdp|xml/i.test(type)) {
+      incoming.respond({ status: 415, headers: [['Accept', MANSCDP_TYPE]] });
+      return;
+    }
     let message: ManscdpMessage;
     try {
       message = parseManscdp(incoming.request.body);

@@ -23,7 +23,7 @@ export interface DigestInput {
   uri: string;
   nonce: string;
   /** Null for the older form without quality of protection. */
-  qop: { name: 'auth' | 'auth-int'; cnonce: string; nc: string; bodyHash?: string } | null;
+  qop: { name: 'auth'; cnonce: string; nc: string } | null;
 }
 
 function hash(algorithm: DigestAlgorithm, text: string): string {
@@ -36,8 +36,7 @@ export function digestResponse(input: DigestInput): string {
   const { algorithm } = input;
   const password = Buffer.from(input.password, 'utf8').toString('latin1');
   const ha1 = hash(algorithm, `${input.username}:${input.realm}:${password}`);
-  const tail = input.qop?.name === 'auth-int' ? `:${input.qop.bodyHash ?? hash(algorithm, '')}` : '';
-  const ha2 = hash(algorithm, `${input.method}:${input.uri}${tail}`);
+  const ha2 = hash(algorithm, `${input.method}:${input.uri}`);
   if (!input.qop) return hash(algorithm, `${ha1}:${input.nonce}:${ha2}`);
   return hash(algorithm, `${ha1}:${input.nonce}:${input.qop.nc}:${input.qop.cnonce}:${input.qop.name}:${ha2}`);
 }

@@ -12,6 +12,8 @@ export interface SipUri {
   host: string;
   port: number | null;
   params: Params;
+  /** What stands behind "?"; null without one. */
+  headers: string | null;
   opaque: string;
 }
 
@@ -58,12 +60,13 @@ export function parseUri(text: string): SipUri {
   if (!match) throw sipError(`"${excerpt(text)}" is not a URI`);
   const scheme = (match[1] as string).toLowerCase();
   const rest = match[2] as string;
-  if (scheme !== 'sip' && scheme !== 'sips') return { scheme, user: null, host: '', port: null, params: new Map(), opaque: rest };
+  if (scheme !== 'sip' && scheme !== 'sips') return { scheme, user: null, host: '', port: null, params: new Map(), headers: null, opaque: rest };
   // The user part may hold ";" and "?", so the "@" is looked for first (RFC 4475 3.1.1.9).
   const at = rest.lastIndexOf('@');
   const user = at < 0 ? null : (rest.slice(0, at).split(':')[0] as string);
   let tail = rest.slice(at + 1);
   const question = tail.indexOf('?');
+  const headers = question < 0 ? null : tail.slice(question + 1);
   if (question >= 0) tail = tail.slice(0, question);
   const [hostPort, ...pairs] = tail.split(';');
   const params: Params = new Map();
@@ -72,7 +75,7 @@ export function parseUri(text: string): SipUri {
     const name = (equals < 0 ? pair : pair.slice(0, equals)).toLowerCase();
     if (name !== '' && !params.has(name)) params.set(name, equals < 0 ? null : pair.slice(equals + 1));
   }
-  return { scheme, user, ...parseHostPort(hostPort as string, text), params, opaque: '' };
+  return { scheme, user, ...parseHostPort(hostPort as string, text), params, headers, opaque: '' };
 }
 
 /** `;name`, `;name=value`, `;name="value"` up to the end of the text. @throws BerthwatchError bad-input */

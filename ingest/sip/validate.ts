@@ -26,7 +26,8 @@ export function faultOf(message: SipMessage): SipFault | null {
     if ((headers.get('call-id') as string).trim() === '') return bad('The call-id header is empty');
     const cseq = parseCSeq(headers.get('cseq') as string);
     if (message.kind === 'request') {
-      parseUri(message.uri);
+      // RFC 3261 19.1.1, table 1: header fields may not stand in a Request-URI.
+      if (parseUri(message.uri).headers !== null) return bad('The Request-URI carries header fields');
       if (cseq.method !== message.method) return bad('CSeq names another method than the request line');
       const hops = headers.get('max-forwards');
       if (hops !== undefined && !(/^\d+$/.test(hops) && Number(hops) <= 255)) return bad('Max-Forwards is not between 0 and 255');
