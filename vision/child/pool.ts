@@ -101,7 +101,7 @@ export class VisionPool {
           for (const { resolve } of this.#watchers.splice(0)) resolve();
           this.#dispatch();
         },
-        onDown: (error) => this.#onDown(error),
+        onStartFailed: (error) => this.#onStartFailed(error),
       }),
     );
   }
@@ -201,7 +201,7 @@ export class VisionPool {
   }
 
   /** Nobody shall wait for children of whom none is even starting. */
-  #onDown(error: BerthwatchError): void {
+  #onStartFailed(error: BerthwatchError): void {
     if (this.status().children.some((c) => c.condition !== 'waiting')) return;
     for (const watcher of this.#watchers.splice(0)) watcher.reject(error);
     // A request that just lost its child for the first time stays: it has its second attempt.

@@ -24,8 +24,8 @@ export interface SupervisionOptions {
   logger: Logger;
   /** The child can take a request. */
   onIdle: () => void;
-  /** The child died or could not start; it is started again after a pause. */
-  onDown: (error: BerthwatchError) => void;
+  /** The child could not start; it is tried again after a pause. */
+  onStartFailed: (error: BerthwatchError) => void;
 }
 
 /** One request on its way: how to say it, and whom to tell. */
@@ -194,6 +194,7 @@ export class SupervisedChild {
       return;
     }
     this.#lastFailure = reason;
+    const started = this.#condition !== 'starting';
     this.#condition = 'waiting';
     const { clock, restartFirstMs, restartMostMs, healthyAfterMs } = this.#options;
     if (clock.monotonic() - this.#startedAt >= healthyAfterMs) this.#pauseMs = restartFirstMs;
@@ -203,7 +204,7 @@ export class SupervisedChild {
     this.#logger.error({ pid: child.pid, reason, restartInMs: pause, requestLost: job !== null }, `a vision child ${reason}; it is started again`);
     this.#cancelRestart = clock.after(pause, () => this.#spawn());
     job?.reject(new BerthwatchError('unavailable', 'VISION_CHILD_DIED', `the vision child ${reason} while it worked on this request`, { detail: { reason } }));
-    this.#options.onDown(this.#startError ?? new BerthwatchError('unavailable', 'VISION_CHILD_DIED', `the vision child ${reason}`));
+    if (!started) this.#options.onStartFailed(this.#startError ?? new BerthwatchError('unavailable', 'VISION_CHILD_DIED', `the vision child ${reason}`));
   }
 
   #kill(reason: string): void {

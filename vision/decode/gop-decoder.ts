@@ -34,7 +34,10 @@ export interface DecodedUnit {
   unit: AccessUnit;
   /** Valid only until the visitor returns. */
   picture: Picture;
-  /** The decoder concealed something in this picture or in one it was predicted from. */
+  /**
+   * The decoder concealed something in this picture or in one it was predicted from. Not every damage can be known: in
+   * H.265 flipped bits decode to some picture, and a lost unit of H.264 leaves no trace; ingest drops units after loss.
+   */
   damaged: boolean;
 }
 

@@ -1,0 +1,163 @@
+import { describe, expect, it } from 'vitest';
+import type { AccessUnit } from '../../ingest/access-unit.js';
+import { clip, type ClipName } from '../fixtures/clips.js';
+import { decodeUnits, runsOf, type DecodedUnit } from './gop-decoder.js';
+import { rgbTables, toRgb } from './picture.js';
+import { alignedBox, scaleRegion } from './scale.js';
+
+interface Seen {
+  index: number;
+  damaged: boolean;
+  width: number;
+  height: number;
+  /** Mean of the middle, R G B. */
+  rgb: number[];
+  luma: Uint8Array;
+}
+
+async function decode(units: readonly AccessUnit[], wanted: readonly number[]): Promise<{ seen: Seen[]; missing: number[] }> {
+  const seen: Seen[] = [];
+  const missing = await decodeUnits(units, wanted, ({ index, picture, damaged }: DecodedUnit) => {
+    const planes = scaleRegion(picture, alignedBox(picture, { x: 0, y: 0, width: 40, height: 40 }), 1, 1);
+    seen.push({ index, damaged, width: picture.width, height: picture.height, rgb: [...toRgb(planes, picture.matrix, picture.fullRange)], luma: Uint8Array.from(picture.y) });
+  });
+  return { seen, missing };
+}
+
+const all = (units: readonly AccessUnit[]): number[] => units.map((_, i) => i);
+
+/** Overwrites part of a unit's payload, far behind its headers. */
+function damage(units: readonly AccessUnit[], at: number, share: number): AccessUnit[] {
+  return units.map((unit, i) => {
+    if (i !== at) return unit;
+    const data = Uint8Array.from(unit.data);
+    for (let k = Math.floor(data.length * share); k < Math.min(data.length, Math.floor(data.length * share) + 60); k++) data[k]! ^= 0x5a;
+    return { ...unit, data };
+  });
+}
+
+function cut(units: readonly AccessUnit[], at: number): AccessUnit[] {
+  return units.map((u, i) => (i === at ? { ...u, data: u.data.subarray(0, u.data.length >> 1) } : u));
+}
+
+describe('decodeUnits', () => {
+  it.each<[ClipName, number]>([['pattern-h264', 12], ['pattern-h265', 12], ['red', 6], ['main10-h265', 2]])('decodes every unit of %s', async (name, count) => {
+    const units = clip(name);
+    const { seen, missing } = await decode(units, all(units));
+    expect(missing).toEqual([]);
+    expect(seen.map((s) => s.index)).toEqual(all(units));
+    expect(units).toHaveLength(count);
+    expect(seen.every((s) => !s.damaged && s.width === 192 && s.height === 128)).toBe(true);
+  });
+
+  it('gives true colours', async () => {
+    const { seen } = await decode(clip('red'), [0]);
+    const [r, g, b] = (seen[0] as Seen).rgb as [number, number, number];
+    expect(Math.abs(r - 0xe0)).toBeLessThan(6);
+    expect(Math.abs(g - 0x10)).toBeLessThan(8);
+    expect(Math.abs(b - 0x10)).toBeLessThan(8);
+  });
+
+  it('names pictures by the unit that carried them, B pictures too', async () => {
+    const units = clip('bframes-h264');
+    const whole = await decode(units, all(units));
+    expect(whole.missing).toEqual([]);
+    const order = whole.seen.map((s) => s.index);
+    expect([...order].sort((a, b) => a - b)).toEqual(all(units));
+    expect(order).not.toEqual(all(units));
+    // A picture is the same whether its neighbours are asked for or not.
+    for (const index of [1, 2, 5]) {
+      const { seen } = await decode(units, [index]);
+      const same = whole.seen.find((s) => s.index === index) as Seen;
+      expect(Buffer.compare((seen[0] as Seen).luma, same.luma)).toBe(0);
+    }
+  });
+
+  it('starts at the keyframe before each wanted unit', async () => {
+    const units = clip('pattern-h264');
+    const { seen } = await decode(units, [8, 2]);
+    expect(seen.map((s) => s.index)).toEqual([2, 8]);
+    // Without the first GOP the second one decodes to the same picture.
+    const second = await decode(units.slice(6), [2]);
+    expect(Buffer.compare((second.seen[0] as Seen).luma, (seen[1] as Seen).luma)).toBe(0);
+    expect(runsOf(units, [8, 2, 9]).map((r) => [r.from, r.to])).toEqual([[0, 2], [6, 9]]);
+  });
+
+  it('reports what has no keyframe before it', async () => {
+    const units = clip('pattern-h264').slice(1);
+    const { seen, missing } = await decode(units, [0, 3, 6]);
+    expect(missing).toEqual([0, 3]);
+    expect(seen.map((s) => s.index)).toEqual([6]);
+  });
+
+  it('refuses indexes outside the units', async () => {
+    await expect(decode(clip('red'), [6])).rejects.toMatchObject({ kind: 'bad-input', code: 'VISION_FRAME_INDEX' });
+  });
+
+  it.each<[string, ClipName, (units: AccessUnit[]) => AccessUnit[], number[]]>([
+    ['flipped bits in H.264', 'pattern-h264', (units) => damage(units, 2, 0.5), [2, 3, 4, 5]],
+    ['a cut unit in H.264', 'pattern-h264', (units) => cut(units, 2), [2, 3, 4, 5]],
+    // Units 3 to 5 have moved to 2 to 4. (Flipped bits in H.265 are just other pictures to FFmpeg: no concealment, no flag.)
+    ['a lost unit in H.265', 'pattern-h265', (units) => units.filter((_, i) => i !== 2), [2, 3, 4]],
+  ])('flags %s until the next keyframe', async (_, name, harm, expected) => {
+    const units = harm(clip(name));
+    const { seen } = await decode(units, all(units));
+    expect(seen.filter((s) => s.damaged).map((s) => s.index)).toEqual(expected);
+    expect(seen).toHaveLength(units.length);
+  });
+
+  it.each<ClipName>(['pattern-h264', 'pattern-h265'])('flags a cut keyframe of %s or gives no picture', async (name) => {
+    const units = cut(clip(name), 0);
+    const { seen, missing } = await decode(units, [0, 6]);
+    expect(seen.filter((s) => !s.damaged).map((s) => s.index)).toEqual([6]);
+    expect([...missing, ...seen.map((s) => s.index)].sort((a, b) => a - b)).toEqual([0, 6]);
+  });
+
+  it('survives noise in place of pictures', async () => {
+    const units = clip('pattern-h264').map((u, i) => ({ ...u, data: Uint8Array.from({ length: 400 }, (_, k) => (k * 37 + i * 11) & 0xff) }));
+    const { seen, missing } = await decode(units, all(units));
+    expect(seen).toEqual([]);
+    expect(missing).toHaveLength(units.length);
+  });
+
+  it('refuses pictures of absurd size before memory is taken for them', async () => {
+    // SPS of a 16384×16384 stream: baseline, 1024×1024 macroblocks.
+    const bits = '01000010' + '00000000' + '00111100' + '1' + '1' + '1' + '1' + '1' + '010' + '0' + ue(1023) + ue(1023) + '1' + '1' + '0' + '0' + '1';
+    const sps = Uint8Array.from(bits.padEnd(Math.ceil(bits.length / 8) * 8, '0').match(/.{8}/g) as string[], (b) => parseInt(b, 2));
+    const unit = clip('pattern-h264')[0] as AccessUnit;
+    const rest = Buffer.from(unit.data);
+    const pps = rest.indexOf(Buffer.from([0, 0, 1, 0x68]));
+    const data = Buffer.concat([Buffer.from([0, 0, 0, 1, 0x67]), sps, rest.subarray(pps)]);
+    const before = process.memoryUsage.rss();
+    const { seen } = await decode([{ ...unit, data }], [0]);
+    expect(seen).toEqual([]);
+    expect(process.memoryUsage.rss() - before).toBeLessThan(200 * 1024 ** 2);
+  });
+});
+
+function ue(value: number): string {
+  const code = (value + 1).toString(2);
+  return '0'.repeat(code.length - 1) + code;
+}
+
+describe('pictures', () => {
+  it('turns studio-range grey and primaries into RGB', () => {
+    const one = (y: number, u: number, v: number, matrix: 'bt601' | 'bt709', full: boolean): number[] => [
+      ...toRgb({ width: 1, height: 1, y: Uint8Array.of(y), u: Uint8Array.of(u), v: Uint8Array.of(v) }, matrix, full),
+    ];
+    expect(one(16, 128, 128, 'bt709', false)).toEqual([0, 0, 0]);
+    expect(one(235, 128, 128, 'bt709', false)).toEqual([255, 255, 255]);
+    expect(one(128, 128, 128, 'bt601', true)).toEqual([128, 128, 128]);
+    // BT.601 studio red and BT.709 studio blue, from the standards' tables.
+    expect(one(81, 90, 240, 'bt601', false).map((v, i) => Math.abs(v - [255, 0, 0][i]!) < 3)).toEqual([true, true, true]);
+    expect(one(32, 240, 118, 'bt709', false).map((v, i) => Math.abs(v - [0, 0, 255][i]!) < 3)).toEqual([true, true, true]);
+    expect(rgbTables('bt709', false)).toBe(rgbTables('bt709', false));
+  });
+
+  it('cuts on whole chroma samples inside the picture', () => {
+    const picture = { width: 101, height: 60 };
+    expect(alignedBox(picture, { x: -5, y: 3, width: 20, height: 4 })).toEqual({ x: 0, y: 2, width: 16, height: 6 });
+    expect(alignedBox(picture, { x: 99, y: 59, width: 50, height: 50 })).toEqual({ x: 98, y: 58, width: 3, height: 2 });
+    expect(alignedBox(picture, { x: 500, y: 500, width: 1, height: 1 })).toEqual({ x: 98, y: 58, width: 3, height: 2 });
+  });
+});
