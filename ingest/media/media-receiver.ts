@@ -1,0 +1,212 @@
+import type { Clock } from '../../base/clock.js';
+import { BerthwatchError, messageOf } from '../../base/errors.js';
+import type { Logger } from '../../base/logger.js';
+import type { AccessUnit } from '../access-unit.js';
+import type { MediaEvent } from './media-event.js';
+import { plainHost, type MediaTransport } from './media-transport.js';
+import type { PayloadFormat } from './pipeline.js';
+import type { PortPool } from './port-pool.js';
+import { StreamIntake, type IntakeStats } from './stream-intake.js';
+import { TcpPassiveMedia } from './tcp-passive-media.js';
+import { UdpMedia } from './udp-media.js';
+
+export interface MediaReceiverOptions {
+  /** Local address to listen on. */
+  host: string;
+  /** The pool all receivers share, or 0 for a port of the system's choice. */
+  ports: PortPool | 0;
+  transport: 'udp' | 'tcp-passive';
+  cameraId: string;
+  /** The SSRC offered in the SDP (its decimal digits as a number); null where none was agreed. */
+  expectedSsrc: number | null;
+  /** Take no other SSRC; otherwise one that the device itself sends is learnt (see `StreamBinding`). */
+  strictSsrc: boolean;
+  /** SSRCs of other sessions, which must never be learnt. */
+  isForeignSsrc?: (ssrc: number) => boolean;
+  /** RTP payload types of the SDP; without it: 96 PS, 98 H.264, 99 and 100 H.265, and PS by its bytes. */
+  payloadFormats?: ReadonlyMap<number, PayloadFormat>;
+  clock: Clock;
+  logger: Logger;
+  /** Without a packet for so long after `start` (or `agree`), a `silence` event says so. */
+  firstPacketTimeoutMs: number;
+  /** Without a packet for so long in a running stream, a `silence` event says so. */
+  silenceTimeoutMs: number;
+  onUnit(unit: AccessUnit): void;
+  onEvent(event: MediaEvent): void;
+}
+
+export interface MediaStats extends IntakeStats {
+  transport: 'udp' | 'tcp-passive';
+  /** 0 while closed. */
+  port: number;
+  /** TCP: bytes thrown away to find the next packet. */
+  resyncBytes: number;
+  /** UDP: receive buffer granted by the kernel (it counts its own overhead, so this may be twice what was asked for). */
+  receiveBufferBytes: number;
+}
+
+/** Ports of a pool tried before giving up: others on the machine may sit on some. */
+const PORT_TRIES = 16;
+
+/**
+ * Receives one negotiated stream on a port of its own and yields access units. Only packets of the agreed stream count
+ * (SSRC and device); everything else on the port is counted and dropped. The receiver reports, it does not decide: after a
+ * `silence` or `closed` event its owner ends the session and calls `close`.
+ */
+export class MediaReceiver {
+  readonly #options: MediaReceiverOptions;
+  readonly #logger: Logger;
+  readonly #intake: StreamIntake;
+  readonly #transport: MediaTransport;
+  #port = 0;
+  #pooled: number | null = null;
+  #cancelTick: () => void = () => undefined;
+  #tickMs = 1000;
+  #waitingSince = 0;
+  #silenceTold = false;
+  #resyncBytes = 0;
+  #state: 'new' | 'open' | 'closed' = 'new';
+
+  constructor(options: MediaReceiverOptions) {
+    this.#options = options;
+    this.#logger = options.logger.child({ cameraId: options.cameraId, transport: options.transport });
+    const { clock } = options;
+    this.#intake = new StreamIntake({
+      cameraId: options.cameraId,
+      reorder: options.transport === 'udp',
+      ...(options.payloadFormats ? { payloadFormats: options.payloadFormats } : {}),
+      expectedSsrc: options.expectedSsrc,
+      strictSsrc: options.strictSsrc,
+      isForeignSsrc: options.isForeignSsrc,
+      onUnit: (unit) => this.#guard(() => options.onUnit(unit)),
+      onEvent: (event) => this.#emit(event),
+    });
+    const onError = (error: Error): void => this.#fail(error);
+    this.#transport =
+      options.transport === 'udp'
+        ? new UdpMedia({ intake: this.#intake, clock, onError })
+        : new TcpPassiveMedia({
+            intake: this.#intake,
+            clock,
+            firstPacketTimeoutMs: options.firstPacketTimeoutMs,
+            onError,
+            onResync: (bytes) => void (this.#resyncBytes += bytes),
+          });
+  }
+
+  /**
+   * Opens the port.
+   * @returns the port to put into the offer
+   * @throws BerthwatchError unavailable: no port of the pool is free, or the address cannot be bound
+   */
+  async start(): Promise<{ port: number }> {
+    if (this.#state !== 'new') throw new BerthwatchError('internal', 'INGEST_MEDIA_STATE', 'a media receiver is started once');
+    this.#state = 'open';
+    this.#port = await this.#open();
+    const { clock, firstPacketTimeoutMs, silenceTimeoutMs } = this.#options;
+    this.#waitingSince = clock.monotonic();
+    this.#tickMs = Math.max(20, Math.min(1000, firstPacketTimeoutMs / 4, silenceTimeoutMs / 4));
+    this.#scheduleTick();
+    return { port: this.#port };
+  }
+
+  /** The device's address as signalling knows it; null takes it back. */
+  bindPeer(host: string | null): void {
+    this.#intake.binding.peerHost = host === null ? null : plainHost(host);
+    this.#transport.peerChanged();
+  }
+
+  /** What the answer settled: the SSRC that counts (the answerer may choose) and the device's address. The wait for packets begins anew. */
+  agree(agreed: { ssrc: number | null; peerHost: string | null }): void {
+    if (agreed.ssrc !== null) this.#intake.binding.expectedSsrc = agreed.ssrc;
+    this.#waitingSince = this.#options.clock.monotonic();
+    this.bindPeer(agreed.peerHost);
+  }
+
+  stats(): MediaStats {
+    const intake = this.#intake.stats;
+    const transport = this.#transport;
+    return {
+      ...intake,
+      bufferedBytes: intake.bufferedBytes + (transport instanceof TcpPassiveMedia ? transport.buffered : 0),
+      transport: this.#options.transport,
+      port: this.#state === 'open' ? this.#port : 0,
+      resyncBytes: this.#resyncBytes,
+      receiveBufferBytes: transport instanceof UdpMedia ? transport.receiveBufferBytes : 0,
+    };
+  }
+
+  /** Closes the sockets, hands on the last picture and gives the port back. Resolves when the port is closed; may be called twice. */
+  async close(): Promise<void> {
+    if (this.#state === 'closed') return;
+    this.#state = 'closed';
+    this.#cancelTick();
+    await this.#transport.close();
+    this.#guard(() => this.#intake.flush(this.#options.clock.now()));
+    this.#releasePort();
+    this.#emit({ type: 'closed', why: 'closed by its owner' });
+  }
+
+  async #open(): Promise<number> {
+    const { ports, host } = this.#options;
+    if (ports === 0) return this.#transport.open(host, 0);
+    for (let attempt = 1; ; attempt++) {
+      const port = ports.acquire();
+      this.#pooled = port;
+      try {
+        return await this.#transport.open(host, port);
+      } catch (error) {
+        // A port that somebody else holds rests like a released one and is tried again later.
+        this.#releasePort();
+        if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
+        if (attempt < PORT_TRIES) continue;
+        throw new BerthwatchError('unavailable', 'INGEST_PORTS_TAKEN', `${attempt} media ports in a row are taken by other programs (the last was ${port}); move the range`, { cause: error });
+      }
+    }
+  }
+
+  #releasePort(): void {
+    if (this.#pooled !== null && this.#options.ports !== 0) this.#options.ports.release(this.#pooled);
+    this.#pooled = null;
+  }
+
+  #scheduleTick(): void {
+    this.#cancelTick = this.#options.clock.after(this.#tickMs, () => {
+      this.#guard(() => this.#tick());
+      if (this.#state === 'open') this.#scheduleTick();
+    });
+  }
+
+  #tick(): void {
+    const { clock, firstPacketTimeoutMs, silenceTimeoutMs } = this.#options;
+    this.#transport.tick();
+    this.#intake.poll(clock.now());
+    const last = this.#intake.lastPacketMono;
+    const silentMs = clock.monotonic() - (last ?? this.#waitingSince);
+    if (silentMs < (last === null ? firstPacketTimeoutMs : silenceTimeoutMs)) {
+      this.#silenceTold = false;
+    } else if (!this.#silenceTold) {
+      this.#silenceTold = true;
+      this.#intake.flush(clock.now());
+      this.#emit({ type: 'silence', firstPacketSeen: last !== null, silentMs });
+    }
+  }
+
+  #fail(error: Error): void {
+    this.#logger.error({ err: error, port: this.#port }, 'media socket failed');
+    this.#emit({ type: 'closed', why: messageOf(error) });
+  }
+
+  #emit(event: MediaEvent): void {
+    this.#guard(() => this.#options.onEvent(event));
+  }
+
+  /** What the owner's callbacks throw must not end up in a socket's event handler, where it would end the process. */
+  #guard(call: () => void): void {
+    try {
+      call();
+    } catch (error) {
+      this.#logger.error({ err: error }, 'a consumer of the media stream threw');
+    }
+  }
+}

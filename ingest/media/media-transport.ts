@@ -1,0 +1,18 @@
+/** The sockets of one stream. Inert until `open`; `close` resolves when the ports are free again. */
+export interface MediaTransport {
+  /**
+   * Binds `port` (0: one of the system's choice) and returns the bound one.
+   * @throws the socket's error, `EADDRINUSE` where the port (or for UDP its RTCP neighbour) is taken
+   */
+  open(host: string, port: number): Promise<number>;
+  close(): Promise<void>;
+  /** Once a second: deadlines of connections, RTCP reports. */
+  tick(): void;
+  /** The device's address has become known or changed. */
+  peerChanged(): void;
+}
+
+/** "::ffff:10.0.0.5" is 10.0.0.5: addresses are compared with what signalling saw. */
+export function plainHost(host: string): string {
+  return host.startsWith('::ffff:') && host.includes('.') ? host.slice(7) : host;
+}
