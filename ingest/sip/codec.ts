@@ -97,6 +97,7 @@ export function parseMessage(bytes: Uint8Array, limits: SipLimits = TRUSTED_LIMI
     const name = line.slice(0, Math.max(0, colon)).trimEnd();
     if (colon < 0 || !isToken(name)) refuse('A header line has no valid name');
     else message.headers.add(name, line.slice(colon + 1).trim());
+    if (line.includes('\r')) refuse('A header line holds a bare carriage return');
   }
   if (!ended) refuse('The header does not end with an empty line');
   const available = buffer.length - bodyAt;

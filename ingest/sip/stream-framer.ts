@@ -1,6 +1,6 @@
 import { contentLength } from './codec.js';
 import { SipHeaders } from './message.js';
-import { sipError } from './scanner.js';
+import { isToken, sipError } from './scanner.js';
 import { TRUSTED_LIMITS, type SipLimits } from './limits.js';
 import { splitRequestLine } from './start-line.js';
 
@@ -147,10 +147,11 @@ export class StreamFramer {
 }
 
 function isStartLine(line: string): boolean {
-  return splitRequestLine(line) !== null || /^SIP\/\d+\.\d+ \d/i.test(line);
+  const request = splitRequestLine(line);
+  return request !== null ? isToken(request.method) : /^SIP\/\d+\.\d+ \d/i.test(line);
 }
 
 function mayBecomeStartLine(line: string): boolean {
   // A request line begins with a token and a space; binary noise shows itself within a few bytes.
-  return line.length < MAX_START_LINE && /^[A-Za-z0-9\-.!%*_+`'~/]*(?: .*)?$/.test(line);
+  return line.length < MAX_START_LINE && /^[A-Za-z0-9\-.!%*_+`'~/]*(?: [^]*)?$/.test(line);
 }
