@@ -1,0 +1,103 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { ManualClock } from '../../base/manual-clock.js';
+import { readAnswer, type MediaAnswer } from './answer.js';
+import { noMedia } from './diagnosis.js';
+import { buildOffer, type OfferParts } from './offer.js';
+import { parseSdp } from './sdp.js';
+import { SsrcPool } from './ssrc-pool.js';
+
+const file = (name: string): Uint8Array => readFileSync(new URL(`./corpus/sdp/${name}.sdp`, import.meta.url));
+const offered = { ssrc: '0200001234', transport: 'udp' as const };
+const answer = (body: Uint8Array, more: Partial<{ ssrc: string; transport: 'udp' | 'tcp-passive' }> = {}, peer = '192.168.1.64'): MediaAnswer => {
+  const result = readAnswer(body, { ...offered, ...more }, peer);
+  if ('problem' in result) throw new Error(result.problem);
+  return result;
+};
+
+describe('offers', () => {
+  const parts: OfferParts = { serverId: '34020000002000000001', mediaHost: '10.0.0.5', mediaPort: 30_002, transport: 'tcp-passive', ssrc: '0200001234', stream: 'sub', dialect: 'streamnumber' };
+  const lines = (more: Partial<OfferParts>): string[] => Buffer.from(buildOffer({ ...parts, ...more })).toString().split('\r\n');
+
+  it('for TCP say that we wait', () => {
+    expect(lines({})).toEqual([
+      'v=0',
+      'o=34020000002000000001 0 0 IN IP4 10.0.0.5',
+      's=Play',
+      'c=IN IP4 10.0.0.5',
+      't=0 0',
+      'm=video 30002 TCP/RTP/AVP 96',
+      'a=recvonly',
+      'a=rtpmap:96 PS/90000',
+      'a=setup:passive',
+      'a=connection:new',
+      'a=streamnumber:1',
+      'y=0200001234',
+      '',
+    ]);
+  });
+
+  it('ask for main or sub stream in the dialect of the device, and know IPv6', () => {
+    expect(lines({ dialect: 'streamMode' })).toContain('a=streamMode:SUB');
+    expect(lines({ dialect: 'streamprofile', stream: 'main' })).toContain('a=streamprofile:0');
+    expect(lines({ dialect: 'stream' })).toContain('a=stream:1');
+    expect(lines({ dialect: 'none' }).filter((line) => line.startsWith('a=stream'))).toEqual([]);
+    expect(lines({ mediaHost: '2001:db8::5' })).toContain('c=IN IP6 2001:db8::5');
+  });
+});
+
+describe('answers', () => {
+  it('are understood', () => {
+    expect(answer(file('answer-udp'))).toMatchObject({ ssrc: '0200001234', remoteMedia: { host: '192.168.1.64', port: 15_060 }, payloads: [{ type: 96, encoding: 'PS/90000' }], notes: [] });
+    expect(answer(file('answer-tcp'), { transport: 'tcp-passive' }, '10.0.0.5')).toMatchObject({ notes: [], payloads: [{ type: 96 }, { type: 98, encoding: 'H264/90000' }] });
+    expect(answer(file('answer-audio-too'), {}, '2001:db8::5')).toMatchObject({ remoteMedia: { host: '2001:db8::5', port: 6000 }, ssrcChosenByCamera: false });
+  });
+
+  it('that name a private address behind a router are expected from the router', () => {
+    const result = answer(file('answer-udp'), {}, '203.0.113.9');
+    expect(result.remoteMedia).toEqual({ host: '203.0.113.9', port: 15_060 });
+    expect(result.notes.join()).toContain('private address 192.168.1.64');
+  });
+
+  it('that contradict the offer are noted', () => {
+    expect(answer(file('answer-tcp')).notes.join()).toContain('says TCP although UDP');
+    const passive = Buffer.from(Buffer.from(file('answer-tcp')).toString().replace('setup:active', 'setup:passive'));
+    expect(answer(passive, { transport: 'tcp-passive' }).notes.join()).toContain('both wait');
+    expect(answer(file('answer-lf-and-noise')).notes).toEqual(expect.arrayContaining(['the answer says inactive: the camera does not mean to send', 'the answer gives port 0 for the video']));
+  });
+
+  it('that no stream can come of are a problem', () => {
+    expect(readAnswer(file('answer-private'), offered, '10.0.0.5')).toEqual({ problem: expect.stringContaining('private stream (DAHUA/90000)') });
+    expect(readAnswer(Buffer.from('v=0\r\nm=audio 5000 RTP/AVP 8\r\n'), offered, '10.0.0.5')).toEqual({ problem: expect.stringContaining('no video') });
+  });
+
+  it('that are no description leave the stream possible', () => {
+    expect(answer(file('not-sdp'))).toMatchObject({ sdp: null, ssrc: '0200001234', remoteMedia: null });
+    expect(() => parseSdp(file('not-sdp'))).toThrow(expect.objectContaining({ kind: 'bad-input' }));
+  });
+
+  it('lead to words for the case that nothing comes', () => {
+    const facts = { deviceId: '1', channelId: '1', transport: 'udp' as const, mediaHost: '10.0.0.5', mediaPort: 30_002 };
+    expect(noMedia(facts, 10_000, ['x'])).toBe(
+      'camera 1 answered INVITE but no packet came to 10.0.0.5:30002 in 10 s: check that UDP 10.0.0.5:30002 can be reached from the camera (firewall, NAT, the advertised media address), or try TCP (also: x)',
+    );
+  });
+});
+
+describe('the SSRC pool', () => {
+  it('gives unique numbers of the domain, and rests them after use', () => {
+    const clock = new ManualClock();
+    const pool = new SsrcPool({ serverId: '34020000002000000001', clock });
+    const all = Array.from({ length: 10_000 }, (_, i) => pool.allocate(i % 2 ? 'history' : 'live'));
+    expect(new Set(all.map((ssrc) => ssrc.slice(1))).size).toBe(10_000);
+    expect(all.every((ssrc, i) => ssrc.startsWith(i % 2 ? '120000' : '020000') && Number(ssrc) < 2 ** 32)).toBe(true);
+    expect(() => pool.allocate()).toThrow(expect.objectContaining({ kind: 'unavailable', code: 'GB_SSRC_EXHAUSTED' }));
+    pool.release(all[5] as string);
+    pool.release(all[5] as string);
+    expect(pool.inUse).toBe(9999);
+    clock.advance(15_000);
+    expect(() => pool.allocate()).toThrow();
+    clock.advance(5000);
+    expect(pool.allocate().slice(-4)).toBe((all[5] as string).slice(-4));
+  });
+});
