@@ -6,8 +6,8 @@ import { hiddenBehind, standing, type Sighting } from './ground/assign.js';
 import type { BerthGround } from './ground/berth-ground.js';
 import { displacement, restAtEnd, restRadius } from './ground/rest.js';
 import { leaveInstants, plateInstant } from './instants.js';
-import { addReading, mergeReadings, readingOf, supportOf } from './plate/ballot.js';
-import { votePlate } from './plate/vote.js';
+import { addReading, mergeReadings, readingOf } from './plate/ballot.js';
+import { clearlyBetter, votePlate } from './plate/vote.js';
 import type { BerthState, Occupant } from './state.js';
 import { lastSample, leading, lookAfresh } from './tracks.js';
 import { openVisit } from './vacant.js';
@@ -82,8 +82,7 @@ function correctPlate(frame: Frame, occupant: Occupant, leftAt: number | null): 
   if (verdict.status !== 'read' || occupant.corrections >= p.maximumCorrections) return;
   if (before.status === 'read') {
     if (before.text === verdict.text) return;
-    if (supportOf(occupant.readings, verdict.text) < p.correctionRatio * supportOf(occupant.readings, before.text)) return;
-    if (verdict.confidence < before.confidence) return;
+    if (!clearlyBetter(occupant.readings, verdict.text, before.text, p.correctionRatio)) return;
   }
   occupant.corrections += 1;
   const track = frame.state.tracks.find((t) => t.key === occupant.trackKey);

@@ -45,7 +45,7 @@ export interface ParkingParameters {
   minimumScore: number;
   /** A camera condition must last this long before it is told, and be gone this long before it is over. */
   healthSeconds: number;
-  /** A plate that was read is replaced only by one with this many times its support. */
+  /** A plate that was read is replaced only by one with this many times its support where the two differ. */
   correctionRatio: number;
   /** More corrections of one visit are held back: a plate that keeps changing is not known. */
   maximumCorrections: number;

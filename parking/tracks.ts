@@ -25,20 +25,27 @@ export function parkingVehicles(observation: Observation, minimumScore: number):
   );
 }
 
-/** A footprint is believed where it is finite, has an area, and lies about where the box is. */
-function plausibleFootprint(vehicle: ObservedVehicle): boolean {
-  const { footprint, box } = vehicle;
+/**
+ * A footprint is believed where it is finite, has an area, and lies about where the box is; at the picture's edge the box
+ * ends and the footprint may go on.
+ */
+function plausibleFootprint({ footprint, box }: ObservedVehicle, width: number, height: number): boolean {
   if (!footprint || !footprint.every((p) => finite(p[0], p[1])) || area(footprint) < 4) return false;
-  const mx = box.width * 0.6;
-  const my = box.height * 0.6;
-  return footprint.every(([x, y]) => x > box.x - mx && x < box.x + box.width + mx && y > box.y - my && y < box.y + box.height + my);
+  const right = box.x + box.width;
+  const bottom = box.y + box.height;
+  const slack = (size: number, cut: boolean): number => size * (cut ? 3 : 0.6);
+  const minX = box.x - slack(box.width, box.x <= 2);
+  const maxX = right + slack(box.width, right >= width - 2);
+  const minY = box.y - slack(box.height, box.y <= 2);
+  const maxY = bottom + slack(box.height, bottom >= height - 2);
+  return footprint.every(([x, y]) => x > minX && x < maxX && y > minY && y < maxY);
 }
 
 export function sampleOf(vehicle: ObservedVehicle, observation: Observation): Sample {
   return {
     t: observation.capturedAt,
     box: flattenBox(vehicle.box),
-    quad: plausibleFootprint(vehicle) && vehicle.footprint ? flattenQuad(vehicle.footprint) : null,
+    quad: plausibleFootprint(vehicle, observation.width, observation.height) && vehicle.footprint ? flattenQuad(vehicle.footprint) : null,
     inferred: observation.basis === 'inferred',
   };
 }

@@ -57,31 +57,29 @@ export function restAtEnd(ground: BerthGround, samples: readonly Sample[], p: Pa
   const window: number[] = [];
   for (let i = samples.length - 1; i >= 0 && (last.t - (samples[i] as Sample).t <= p.enterSeconds * 1000 || window.length < 2); i--) window.push(i);
 
+  // Footprints and guesses from boxes lie apart: the stand is judged by what the latest sightings are, the others say nothing.
+  const latest = samples.slice(-3).filter((s) => s.quad !== null).length;
+  const measured = 2 * latest >= Math.min(3, samples.length);
+  const at = window.map((i) => places[i]).filter((q): q is Place => q != null && q.measured === measured).map((q) => q.at);
+  if (at.length === 0) return null;
   const radius = restRadius(ground, p);
-  const reference = new Map<boolean, { at: Point; limit: number }>();
-  for (const measured of [true, false]) {
-    const at = window.map((i) => places[i]).filter((q): q is Place => q != null && q.measured === measured).map((q) => q.at);
-    if (at.length === 0) continue;
-    const middle: Point = [median(at.map((q) => q[0])), median(at.map((q) => q[1]))];
-    const scatter = median(at.map((q) => Math.hypot(q[0] - middle[0], q[1] - middle[1])));
-    reference.set(measured, { at: middle, limit: Math.min(radius, Math.max(p.restFloor, 3 * scatter)) });
-  }
+  const middle: Point = [median(at.map((q) => q[0])), median(at.map((q) => q[1]))];
+  const distance = (q: Point): number => Math.hypot(q[0] - middle[0], q[1] - middle[1]);
+  const limit = Math.min(radius, Math.max(p.restFloor, 3 * median(at.map(distance))));
   /** True at rest, false away, null where nothing can be said. */
-  const resting = (i: number, generous: boolean): boolean | null => {
+  const resting = (i: number, bound: number): boolean | null => {
     const place = places[i];
-    const ref = place && reference.get(place.measured);
-    if (!place || !ref) return null;
-    return Math.hypot(place.at[0] - ref.at[0], place.at[1] - ref.at[1]) <= (generous ? radius : ref.limit);
+    return !place || place.measured !== measured ? null : distance(place.at) <= bound;
   };
 
-  // Now: the latest sightings must be at the place, with the whole radius allowed.
-  if (resting(samples.length - 1, true) !== true) return null;
+  // The latest sighting must be at the place, with the whole radius allowed.
+  if (resting(samples.length - 1, radius) === false) return null;
   let first = samples.length - 1;
   let looks = 0;
   let inferredLooks = 0;
   for (let i = samples.length - 1; i >= 0; i--) {
     const sample = samples[i] as Sample;
-    const within = resting(i, false);
+    const within = resting(i, limit);
     if (within === true) {
       first = i;
       looks += 1;

@@ -71,11 +71,6 @@ function trim(readings: BallotEntry[], addedAt: number): boolean {
   return gone?.t !== addedAt;
 }
 
-/** Weight of all readings that say exactly this text. */
-export function supportOf(readings: readonly BallotEntry[], text: string): number {
-  return readings.reduce((sum, e) => (e.text === text ? sum + readingWeight(e) : sum), 0);
-}
-
 /** Pixels that the plate is wide in the picture. */
 function plateWidth(entry: BallotEntry): number {
   const c = entry.corners;
