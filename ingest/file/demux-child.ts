@@ -1,0 +1,117 @@
+/**
+ * Program of the demux child: `demux-child FILE`. Reads a recording with FFmpeg's demuxers and writes its pictures to file
+ * descriptor 3 (demux-protocol.ts). A process of its own, because damaged files can crash native code.
+ */
+import { createWriteStream } from 'node:fs';
+import { once } from 'node:events';
+import { AVERROR_EAGAIN, AVERROR_EOF, AVMEDIA_TYPE_VIDEO, AV_CODEC_ID_H264, AV_CODEC_ID_HEVC, AV_LOG_QUIET, AV_NOPTS_VALUE } from 'node-av/constants';
+import { BitStreamFilter, BitStreamFilterContext, Dictionary, FFmpegError, FormatContext, Log, Packet, type Stream } from 'node-av/lib';
+import { encodeMessage, encodePicture, WINDOW, type DemuxFault } from './demux-protocol.js';
+
+/** Containers that recordings come in. Playlists and anything else that opens further files or addresses stay out. */
+const FORMATS = 'mov,mp4,m4a,3gp,3g2,mj2,mpegts,mpeg,mpegvideo,h264,hevc,matroska,webm,avi,flv';
+const FILTERS = new Map([
+  [AV_CODEC_ID_H264, 'h264_mp4toannexb'],
+  [AV_CODEC_ID_HEVC, 'hevc_mp4toannexb'],
+]);
+
+class Fault extends Error {
+  constructor(
+    readonly code: string,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+const out = createWriteStream('', { fd: 3 });
+// The parent has gone: nobody wants the rest.
+out.on('error', () => process.exit(0));
+process.stdin.on('end', () => process.exit(0));
+let credits = WINDOW;
+let wake: () => void = () => undefined;
+process.stdin.on('data', (granted: Buffer) => {
+  credits += granted.length;
+  wake();
+});
+
+async function send(bytes: Buffer): Promise<void> {
+  if (!out.write(bytes)) await once(out, 'drain');
+}
+
+const reason = (code: number): string => FFmpegError.strerror(code);
+
+async function open(file: string): Promise<{ input: FormatContext; video: Stream; filter: BitStreamFilterContext }> {
+  const input = new FormatContext();
+  input.allocContext();
+  const options = Dictionary.fromObject({ protocol_whitelist: 'file', format_whitelist: FORMATS });
+  const opened = await input.openInput(`file:${file}`, null, options);
+  if (opened < 0) throw new Fault('INGEST_FILE_UNREADABLE', `is no recording that can be read (${reason(opened)}); MP4, MPEG-TS, MPEG-PS, Matroska, H.264 and H.265 can`);
+  const found = await input.findStreamInfo(null);
+  if (found < 0) throw new Fault('INGEST_FILE_UNREADABLE', `holds no streams that can be read (${reason(found)})`);
+  const index = input.findBestStream(AVMEDIA_TYPE_VIDEO, -1, -1);
+  const video = index >= 0 ? input.streams[index] : undefined;
+  if (!video) throw new Fault('INGEST_FILE_NO_VIDEO', 'has no video in it');
+  const name = FILTERS.get(video.codecpar.codecId);
+  const annexB = name === undefined ? null : BitStreamFilter.getByName(name);
+  if (!annexB) throw new Fault('INGEST_FILE_CODEC', `has video of a codec that is not supported (${video.codecpar.getCodecString() ?? video.codecpar.codecId}); only H.264 and H.265 are`);
+  const filter = new BitStreamFilterContext();
+  filter.alloc(annexB);
+  const copied = video.codecpar.copy(filter.inputCodecParameters as NonNullable<typeof filter.inputCodecParameters>);
+  filter.inputTimeBase = video.timeBase;
+  const ready = copied < 0 ? copied : filter.init();
+  if (ready < 0) throw new Fault('INGEST_FILE_UNREADABLE', `has damaged codec parameters (${reason(ready)})`);
+  return { input, video, filter };
+}
+
+async function demux(file: string): Promise<void> {
+  const { input, video, filter } = await open(file);
+  const { num, den } = video.timeBase;
+  const ticks = (value: bigint): number | null => (value === AV_NOPTS_VALUE ? null : Math.round((Number(value) * num * 90_000) / den));
+  const packet = new Packet();
+  const converted = new Packet();
+  packet.alloc();
+  converted.alloc();
+
+  async function drain(): Promise<void> {
+    while ((await filter.receivePacket(converted)) >= 0) {
+      const data = converted.data;
+      const pts = ticks(converted.pts);
+      const dts = ticks(converted.dts) ?? pts;
+      if (data && data.length > 0) {
+        while (credits <= 0) await new Promise<void>((resolve) => (wake = resolve));
+        credits--;
+        await send(encodePicture(dts, pts === null || dts === null ? 0 : pts - dts, data));
+      }
+      converted.unref();
+    }
+  }
+
+  for (;;) {
+    const read = await input.readFrame(packet);
+    if (read === AVERROR_EAGAIN) continue;
+    if (read < 0) {
+      if (read !== AVERROR_EOF) await send(encodeMessage('W', Buffer.from(`ends early: ${reason(read)}`)));
+      break;
+    }
+    if (packet.streamIndex === video.index) {
+      const sent = await filter.sendPacket(packet);
+      if (sent < 0) await send(encodeMessage('W', Buffer.from(`a picture could not be converted: ${reason(sent)}`)));
+      else await drain();
+    }
+    packet.unref();
+  }
+  await filter.sendPacket(null);
+  await drain();
+}
+
+Log.setLevel(AV_LOG_QUIET);
+try {
+  await demux(process.argv[2] ?? '');
+  await send(encodeMessage('D', Buffer.alloc(0)));
+} catch (error) {
+  const fault: DemuxFault =
+    error instanceof Fault ? { code: error.code, message: error.message } : { code: 'INGEST_FILE_DEMUX', message: `could not be demuxed: ${error instanceof Error ? error.message : String(error)}` };
+  await send(encodeMessage('E', Buffer.from(JSON.stringify(fault))));
+}
+out.end(() => process.exit(0));
