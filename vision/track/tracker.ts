@@ -53,9 +53,10 @@ export function initialTrackerState(): TrackerState {
 /** Numbers the vehicles of one observation. Pure; observations of one camera must come in order of `capturedAt`. */
 export function track(state: TrackerState, observation: Observation): { state: TrackerState; observation: Observation } {
   const at = observation.capturedAt;
+  const alive = state.tracks.filter((known) => at - known.lastSeen <= patience(known));
   const pairs: { vehicle: number; track: number; score: number }[] = [];
   for (const [v, vehicle] of observation.vehicles.entries()) {
-    for (const [t, known] of state.tracks.entries()) {
+    for (const [t, known] of alive.entries()) {
       const score = likeness(known, vehicle, at);
       if (score > 0) pairs.push({ vehicle: v, track: t, score });
     }
@@ -73,11 +74,11 @@ export function track(state: TrackerState, observation: Observation): { state: T
   const seen: Track[] = [];
   const vehicles = observation.vehicles.map((vehicle, v) => {
     const index = trackOf.get(v);
-    const updated = index === undefined ? newTrack(nextId++, vehicle, at) : follow(state.tracks[index] as Track, vehicle, at);
+    const updated = index === undefined ? newTrack(nextId++, vehicle, at) : follow(alive[index] as Track, vehicle, at);
     seen.push(updated);
     return { ...vehicle, trackId: updated.id };
   });
-  const unseen = state.tracks.filter((known, t) => !used.has(t) && at - known.lastSeen <= patience(known));
+  const unseen = alive.filter((_, t) => !used.has(t));
   // Newest sights first, so that the bound drops the oldest.
   const tracks = [...seen, ...unseen].sort((a, b) => b.lastSeen - a.lastSeen || a.id - b.id).slice(0, MAX_TRACKS);
   return { state: { version: 1, nextId, tracks }, observation: { ...observation, vehicles } };
