@@ -52,9 +52,9 @@ export class Calls {
     this.answersToLose = config.misbehaviour.loseInviteAnswers;
   }
 
-  /** Sessions under way, for tests. */
-  get active(): number {
-    return this.calls.size;
+  /** Is there a dialog of that Call-ID? */
+  has(callId: string): boolean {
+    return this.calls.has(callId);
   }
 
   /** What each session has sent. */

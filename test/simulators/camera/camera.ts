@@ -6,6 +6,7 @@ import { ClipPlayer } from './media/clip-player.js';
 import { Mp4Clip } from './media/mp4-clip.js';
 import { QueryAnswers } from './queries.js';
 import { Registration } from './registration.js';
+import { header } from './sip/message.js';
 import { TcpTransport, UdpTransport, type Endpoint, type SignallingTransport } from './sip/transport.js';
 import { token, UserAgent, type IncomingRequest } from './sip/user-agent.js';
 
@@ -144,7 +145,8 @@ export class CameraSimulator {
       case 'OPTIONS':
         return request.respond(200, 'OK', { toTag: token() });
       case 'CANCEL':
-        // The INVITE was answered at once; there is nothing left to cancel.
+        // The INVITE was answered at once: its CANCEL is taken and changes nothing (RFC 3261 §9.2).
+        if (this.calls.has(header(message, 'call-id') ?? '')) return request.respond(200, 'OK', { toTag: token() });
         return request.respond(481, 'Call/Transaction Does Not Exist', { toTag: token() });
       case 'MESSAGE': {
         const command = parseManscdp(message.body);

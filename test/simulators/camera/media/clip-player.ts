@@ -85,6 +85,7 @@ export class ClipPlayer {
     this.sinks.set(sink, { started: false });
     if (!idle) return;
     if (this.options.timeline === 'wall') this.position = this.wallPosition();
+    else if (sink.midGop) this.position += this.clip.isKey(this.frameOf(this.position).frame) ? 1 : 0;
     else this.position = this.resumePosition();
     this.due = performance.now();
     this.schedule();
