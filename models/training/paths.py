@@ -12,7 +12,8 @@ TRAINING = pathlib.Path(__file__).resolve().parent
 MODELS = TRAINING.parent
 DATA = pathlib.Path(os.environ.get("BERTHWATCH_DATA", MODELS.parent.parent / "shared" / "data"))
 SCRATCH = pathlib.Path(os.environ.get("BERTHWATCH_SCRATCH", pathlib.Path(tempfile.gettempdir()) / "bw-models"))
-STILLS = pathlib.Path(os.environ.get("BERTHWATCH_STILLS", pathlib.Path(tempfile.gettempdir()) / "bw-scenes" / "stills"))
+# folders of rendered stills (test/scenes), one or several
+STILLS = [pathlib.Path(p) for p in os.environ.get("BERTHWATCH_STILLS", str(SCRATCH / "stills")).split(os.pathsep)]
 SPLITS = TRAINING / "splits.json"
 GLYPHS = DATA / "plates" / "glyphs"
 

@@ -11,11 +11,14 @@ import cv2
 import numpy as np
 
 from charset import DIGITS, LETTERS, PROVINCES
-from paths import GLYPHS
+from paths import GLYPHS, MODELS
+
+# No glyphs of 应急 were at hand; an open font (OFL) that the project installs for its overlays lends them.
+FONT = MODELS.parent / "node_modules" / "@embedpdf" / "fonts-sc" / "fonts" / "NotoSansHans-Bold.otf"
 
 KINDS = {  # kind -> weight in the training mix
     "blue": 34, "green": 18, "green-large": 4, "yellow": 9, "yellow-learner": 3, "yellow-two-row": 10,
-    "trailer": 4, "police": 5, "army": 4, "armed-police": 2, "hk-macao": 4, "embassy": 2, "consulate": 2,
+    "trailer": 4, "police": 5, "army": 4, "armed-police": 2, "hk-macao": 4, "embassy": 2, "consulate": 2, "emergency": 2,
 }
 
 
@@ -47,6 +50,16 @@ def _glyph_file(rel: str):
     return m
 
 
+@functools.lru_cache(maxsize=None)
+def _font_glyph(ch: str):
+    from PIL import Image, ImageDraw, ImageFont
+    if not FONT.exists():
+        raise FileNotFoundError(f"{FONT} is missing: run npm install, or drop the emergency kind")
+    im = Image.new("L", (220, 260), 0)
+    ImageDraw.Draw(im).text((10, 10), ch, font=ImageFont.truetype(str(FONT), 190), fill=255)
+    return np.array(im.crop(im.getbbox()))
+
+
 def _glyph(ch: str, family: str, second: bool) -> np.ndarray:
     """Mask (uint8, 255 = ink) of a character; `family` is normal | green | top | bottom; `second` asks for set b first."""
     a = {"normal": [f"ga36-a/font_model/140_{ch}.jpg"],
@@ -57,6 +70,8 @@ def _glyph(ch: str, family: str, second: bool) -> np.ndarray:
          "green": [f"ga36-b/green/{ch}.png"],
          "top": [f"ga36-b/yellow/top/{ch}.png"],
          "bottom": [f"ga36-b/yellow/bottom/{ch}.png"]}[family]
+    if ch in "应急":
+        return _font_glyph(ch)
     fallback = [f"ga36-a/font_model/140_{ch}.jpg"]
     for rel in (b + a if second else a + b) + fallback:
         m = _glyph_file(rel)
@@ -104,12 +119,14 @@ def random_text(rng, kind: str) -> str:
         return p + a + _serial(rng, 4) + "警"
     if kind == "army":
         return a + LETTERS[rng.integers(len(LETTERS))] + _serial(rng, 5, 0)
+    if kind == "emergency":
+        return p + str(rng.choice(["X", "S"])) + _serial(rng, 4) + "应急"
     if kind == "armed-police":
-        return "WJ" + p + _serial(rng, 4, 0) + str(rng.choice(list(DIGITS + "XTHSJB")))
+        return "WJ" + (p if rng.random() < 0.8 else "") + _serial(rng, 4, 0) + str(rng.choice(list(DIGITS + "XTHSJB")))
     if kind == "hk-macao":
         return "粤Z" + _serial(rng, 4) + str(rng.choice(["港", "澳"]))
     if kind == "embassy":
-        return "使" + _serial(rng, 6, 0)
+        return "使" + _serial(rng, 6, 0) if rng.random() < 0.6 else _serial(rng, 6, 0) + "使"
     if kind == "consulate":
         return p + a + _serial(rng, 4, 0) + "领"
     raise ValueError(f"unknown plate kind {kind}")
@@ -133,13 +150,13 @@ def _base(rng, kind, w, h):
         return img, np.array([20, 22, 20], np.float32)
     if kind in ("yellow", "yellow-learner", "yellow-two-row", "trailer"):
         return np.full((h, w, 3), near((235, 170 + 25 * rng.random(), 20 + 30 * rng.random())), np.float32), np.array([20, 20, 18], np.float32)
-    if kind in ("police", "army", "armed-police"):
+    if kind in ("police", "army", "armed-police", "emergency"):
         return np.full((h, w, 3), near((235, 236, 236), 9), np.float32), np.array([22, 22, 24], np.float32)
     return np.full((h, w, 3), near((22, 22, 26), 9), np.float32), np.array([240, 240, 240], np.float32)
 
 
 COLOUR_OF = {"blue": "blue", "green": "green", "green-large": "yellow-green", "yellow": "yellow", "yellow-learner": "yellow",
-             "yellow-two-row": "yellow", "trailer": "yellow", "police": "white", "army": "white", "armed-police": "white",
+             "yellow-two-row": "yellow", "trailer": "yellow", "police": "white", "army": "white", "armed-police": "white", "emergency": "white",
              "hk-macao": "black", "embassy": "black", "consulate": "black"}
 
 
@@ -202,11 +219,17 @@ def draw(rng: np.random.Generator, kind: str | None = None, text: str | None = N
             cv2.ellipse(img, (138, 70), (14, 24), 0, 0, 360, [float(c) for c in (60 + 120 * rng.random(3))], -1, cv2.LINE_AA)
             cv2.ellipse(img, (140, 70), (8, 13), 0, 0, 360, [235.0, 240.0, 235.0], -1, cv2.LINE_AA)
     elif kind == "armed-police":
-        xs = [15.5 + 52.5 * i for i in range(8)]
-        widths = [42.0] * 8
-        inks = [red, red, red] + [ink] * 5
+        step8 = 52.5 if len(text) == 8 else 60.0
+        xs = [15.5 + step8 * i for i in range(len(text))]
+        widths = [42.0] * len(text)
+        inks = [red, red] + [red if len(text) == 8 else ink] + [ink] * (len(text) - 3)
+    elif kind == "emergency":
+        xs = [15.5, 68.0, 136.0, 187.0, 238.0, 289.0, 340.0, 386.0]
+        widths = [44.0] * 6 + [40.0] * 2
+        inks = [ink] * 6 + [red] * 2
+        dot = 124.0
     else:
-        gap_after = {"embassy": 4}.get(kind, 1 if kind == "police" and rng.random() < 0.6 else 2)
+        gap_after = {"embassy": 4 if text[0] == "使" else 3}.get(kind, 1 if kind == "police" and rng.random() < 0.6 else 2)
         xs, x = [], 15.5
         for i in range(len(text)):
             if i == gap_after:

@@ -7,6 +7,7 @@ A batch directory holds pictures and labels-*.jsonl (one line a picture). Of eve
 streets) the first 12 are validation and the next 6, which may show the same street, are not used.
 """
 import json
+import os
 import pathlib
 import re
 import sys
@@ -30,24 +31,25 @@ def side(file: str) -> str:
     return "validation" if k < 12 else "unused" if k < 18 else "train"
 
 
-def lines(folder: pathlib.Path):
-    """All labelled stills of a folder whose picture is there; unfinished chunks count too."""
-    for f in sorted([*folder.glob("labels-*.jsonl"), *folder.glob("labels-*.part")]):
+def lines(folders: list[pathlib.Path]):
+    """All labelled stills whose picture is there, `path` added; unfinished chunks count too."""
+    for f in [f for d in folders for f in sorted([*d.glob("labels-*.jsonl"), *d.glob("labels-*.part")])]:
         for row in f.read_text(encoding="utf-8").splitlines():
             try:
                 r = json.loads(row)
             except json.JSONDecodeError:
                 continue  # the line being written
-            if (folder / r["file"]).exists() and side(r["file"]) != "unused":
+            r["path"] = str(f.parent / r["file"])
+            if os.path.exists(r["path"]) and side(r["file"]) != "unused":
                 yield r
 
 
-def stills_source(folder):
+def stills_source(folders):
     from vehicle_data import WIDEST, Writer
-    rows = list(lines(folder))
+    rows = list(lines(folders))
     w = Writer("stills", max(1, len(rows)) * WIDEST * 540 * 3 + 1)
     for i, r in enumerate(rows):
-        img = cv2.imread(str(folder / r["file"]))
+        img = cv2.imread(r["path"])
         if img is None:
             continue
         boxes, cls, quads, ignore = [], [], [], []
@@ -68,13 +70,13 @@ def stills_source(folder):
     w.close()
 
 
-def build_crops(folder):
+def build_crops(folders):
     from reader_data import canvas_from_corners, CH, CW, MX, MY, PH, PW
     rng = np.random.default_rng(3)
     pics, meta = [], []
     plates, texts, colours, nrows, vals = [], [], [], [], []
-    for i, r in enumerate(lines(folder)):
-        img = cv2.imread(str(folder / r["file"]))
+    for i, r in enumerate(lines(folders)):
+        img = cv2.imread(r["path"])
         if img is None:
             continue
         img = img[..., ::-1]

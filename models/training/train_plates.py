@@ -84,7 +84,7 @@ def loss_of(raw, score, offset, size):
     pos, known = score == 1, score >= 0
     p = logit.sigmoid()
     bce = F.binary_cross_entropy_with_logits(logit, pos.float(), reduction="none")
-    focal = torch.where(pos, (1 - p) ** 1.5, p ** 2 * 0.6).detach() * bce * known
+    focal = torch.where(pos, (1 - p) ** 1.5, p ** 2 * 1.5).detach() * bce * known
     n = pos.sum().clamp(min=1)
     err = F.smooth_l1_loss(raw[..., 1:] / size[:, None, None], offset / size[:, None, None], beta=0.02, reduction="none").sum(-1)
     return focal.sum() / n, (err * pos).sum() / n

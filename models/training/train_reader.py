@@ -44,6 +44,12 @@ def negative_pool(validation):
     return Pool(z["pics"][m], [None] * n, np.full(n, IGNORE), np.full(n, IGNORE), 0, False)
 
 
+def stills_pool(validation):
+    z = np.load(scratch("reader-stills.npz"))
+    m = z["val"] == validation
+    return Pool(z["pics"][m], list(z["texts"][m]), z["colours"][m], z["rows"][m], 1, False)
+
+
 def synth_pool(numbers):
     pics = [np.load(scratch(f"reader-synth-{k}.npy"), mmap_mode="r") for k in numbers]
     meta = [np.load(scratch(f"reader-synth-{k}.npz")) for k in numbers]
@@ -68,8 +74,8 @@ def augment(rng, canvas, tight, synthetic):
     sy = np.exp(rng.uniform(-0.22, 0.20))
     if tight:  # already jittered by whoever cropped it
         sx, sy = sx ** 0.8, sy ** 0.7
-    dx, dy = rng.uniform(-0.035, 0.035) * PW, rng.uniform(-0.08, 0.08) * PH
-    shear, rot = rng.normal(0, 0.05), rng.normal(0, 0.018)
+    dx, dy = rng.uniform(-0.05, 0.05) * PW, rng.uniform(-0.09, 0.09) * PH
+    shear, rot = rng.normal(0, 0.07), rng.normal(0, 0.022)
     m = np.array([[1 / sx, shear, 0], [rot, 1 / sy, 0]], np.float32)
     c = np.array([CW / 2, CH / 2])
     o = np.array([PW / 2 + dx, PH / 2 + dy])
@@ -162,6 +168,7 @@ def main():
     ap.add_argument("--minutes", type=float, default=40)
     ap.add_argument("--exclude", default="")
     ap.add_argument("--resume", action="store_true")
+    ap.add_argument("--init", help="weights to start from")
     ap.add_argument("--out", default="reader")
     ap.add_argument("--synth", default="0,1,2,3,4", help="synthetic batches to train on; batch 99 is validation")
     ap.add_argument("--lr", type=float, default=3e-3)
@@ -173,12 +180,19 @@ def main():
     cv2.setNumThreads(1)
     torch.manual_seed(a.seed)
     numbers = [int(k) for k in a.synth.split(",") if scratch(f"reader-synth-{k}.npz").exists()]
-    pools = [synth_pool(numbers), real_pool("scenes", False), real_pool("crops", False), real_pool("crops-b", False), negative_pool(False)]
-    shares = np.array([0.60, 0.12, 0.11, 0.10, 0.07])
-    if a.exclude:
-        shares[["synth", "scenes", "crops", "crops-b"].index(a.exclude)] = 0
+    made = {"synth": (synth_pool(numbers), 0.46), "scenes": (real_pool("scenes", False), 0.10), "crops": (real_pool("crops", False), 0.12),
+            "crops-b": (real_pool("crops-b", False), 0.13), "negatives": (negative_pool(False), 0.06)}
+    vals = {s: real_pool(s, True) for s in ("scenes", "crops", "crops-b")}
+    if scratch("reader-stills.npz").exists():
+        made["stills"] = (stills_pool(False), 0.13)
+        vals["stills"] = stills_pool(True)
+    made.pop(a.exclude, None)
+    pools = [p for p, _ in made.values()]
+    shares = np.array([s for _, s in made.values()])
     shares /= shares.sum()
     net = ReaderNet()
+    if a.init:
+        net.load_state_dict(torch.load(a.init, weights_only=False)["ema"])
     opt = torch.optim.AdamW(net.parameters(), lr=a.lr, weight_decay=0.01)
     ck = scratch(f"{a.out}.pt")
     done = 0.0
@@ -189,8 +203,7 @@ def main():
         opt.load_state_dict(s["opt"])
         done, ema = s["seconds"], s["ema"]
     total = a.minutes * 60
-    print("parameters", sum(p.numel() for p in net.parameters()), "synthetic", len(pools[0]), "shares", shares.round(3), flush=True)
-    vals = {s: real_pool(s, True) for s in ("scenes", "crops", "crops-b")}
+    print("parameters", sum(p.numel() for p in net.parameters()), {k: (len(p), round(float(s), 3)) for (k, (p, _)), s in zip(made.items(), shares)}, flush=True)
     stream = iter(torch.utils.data.DataLoader(Stream(pools, shares, a.batch, a.seed + int(done)), batch_size=None, num_workers=1, prefetch_factor=4))
     step, seen, began, last = 0, 0, time.time(), time.time()
     run = 0.0

@@ -15,7 +15,7 @@ def view(rng, img, rec, size, scale_range):
     if len(rec["boxes"]) and rng.random() < 0.6:
         b = rec["boxes"][rng.integers(len(rec["boxes"]))]
         centre = np.array([(b[0] + b[2]) / 2, (b[1] + b[3]) / 2])
-        want = np.exp(rng.uniform(np.log(36), np.log(230)))  # its longer side in the network's input
+        want = np.exp(rng.uniform(np.log(32), np.log(300)))  # its longer side in the network's input
         k = float(np.clip(want / max(b[2] - b[0], b[3] - b[1], 4), fit * 0.6, fit * 3.5))
         target = np.array([rng.uniform(0.1, 0.9) * w, rng.uniform(0.1, 0.9) * h])
     else:
