@@ -4,10 +4,13 @@ import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../base/clock.js';
+import { BerthwatchError } from '../../base/errors.js';
+import { mutations, seededRandom } from '../../base/fuzz-target.js';
 import { silentLogger, type Logger } from '../../base/logger.js';
 import type { AccessUnit } from '../../ingest/access-unit.js';
 import { clip, CLIP_START, tinyManifest } from '../fixtures/clips.js';
 import type { Polygon } from '../../base/geometry.js';
+import { residentBytes } from './supervised-child.js';
 import { VisionPool, type VisionPoolOptions } from './pool.js';
 
 const berth: Polygon = [[20, 50], [100, 50], [100, 100], [20, 100]];
@@ -99,6 +102,28 @@ describe('VisionPool with its real child', () => {
     expect(changed.frames[0]).toMatchObject({ reason: 'changed', observation: { basis: 'inferred' } });
     const { frames } = pool.metrics();
     expect({ inferred: frames.inferred - before.frames.inferred, gated: frames.gated - before.frames.gated }).toEqual({ inferred: 3, gated: 1 });
+  });
+
+  it('survives hostile pictures: every request is answered, memory stays bounded', async () => {
+    const names = ['pattern-h264', 'pattern-h265', 'bframes-h264', 'main10-h265', 'red'] as const;
+    const corpus = names.flatMap((name) => clip(name).map((unit) => ({ name, unit })));
+    const random = seededRandom(20_260);
+    const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)] as T;
+    const streams = new Map(names.map((name) => [name, mutations(corpus.filter((c) => c.name === name).map((c) => c.unit.data), 7)]));
+    let answered = 0;
+    const rss = (): number => residentBytes(pool.status().children[0]?.pid ?? undefined) ?? 0;
+    const before = rss();
+    for (let i = 0; i < 250; i++) {
+      const name = pick(names);
+      const units = clip(name).slice(0, 4).map((unit, k) => (random() < 0.6 ? { ...unit, keyframe: k === 0 || random() < 0.3, data: streams.get(name)!.next().value } : unit));
+      const result = await pool.examine({ cameraId: 'c', units, frames: units.map((_, k) => k), regions: [berth] }).catch((error: unknown) => error);
+      if (!(result instanceof Error)) answered += 1;
+      else expect(result).toBeInstanceOf(BerthwatchError);
+    }
+    expect(answered).toBeGreaterThan(200);
+    expect(rss() - before).toBeLessThan(300 * 1024 ** 2);
+    expect(pool.metrics().restarts).toBe(0);
+    expect(await pool.analyse({ cameraId: 'c', units: clip('red'), frames: [0], regions: [berth] })).toHaveLength(1);
   });
 
   it('says why it cannot start, and refuses requests meanwhile', async () => {
