@@ -168,8 +168,11 @@ class Renderer:
         pos[: len(lamps)] = lamps if lamps else pos[:0]
         self._set(prog, sunDir=tuple(li.sun_dir), sunCol=li.sun, zenith=li.zenith, horizon=li.horizon, bounce=li.bounce, cityBand=0.55, cityCol=li.city, wet=li.wet, lampCount=len(lamps), lampPos=pos, lampCol=li.lamp, skyE=li.sky)
 
-    def light(self, camera: Camera, light: Light, n_sky: int = 48, n_sun: int = 12, seed: int = 0) -> None:
-        """Accumulate sky, sun and lamp light on the street as ``camera`` sees it, then keep the products."""
+    def light(self, camera: Camera, light: Light, n_sky: int = 48, n_sun: int = 12, n_lamp: int = 3, seed: int = 0, blocked: float = 1.0) -> bool:
+        """Accumulate sky, sun and lamp light on the street as ``camera`` sees it, then keep the products.
+
+        False, with nothing lit, when more than the share ``blocked`` of the picture is taken by things nearer than 9 m.
+        """
         c, s = self.ctx, self.town_scene
         self.camera, self.lighting = camera, light
         self.vp = camera.vp()
@@ -183,6 +186,11 @@ class Renderer:
         self._ground.use(1)
         self._set(self.p_static, mvp=self.vp, tiles=0, ground=1, groundRect=s.ground_rect, eye=eye)
         self._svao.render()
+        if blocked < 1.0:
+            near, far = 1.0, 400.0
+            limit = 0.5 * ((far + near) - 2 * far * near / 9.0) / (far - near) + 0.5
+            if np.mean(np.frombuffer(self.g_depth.read(), "f4") < limit) > blocked:
+                return False
         self.accbuf.use()
         self.accbuf.clear(0, 0, 0, 0)
         rng = np.random.default_rng(seed)
@@ -200,9 +208,9 @@ class Renderer:
                 jobs.append((d / np.linalg.norm(d), None, (0, 1.0 / n_sun, 0, 0)))
         if max(light.lamp) > 0:
             for lp in s.lamps:
-                for k in range(3):
+                for _ in range(n_lamp):
                     j = rng.normal(0, 0.10, 3) * (1, 1, 0.2)
-                    jobs.append((None, np.array(lp) + j, (0, 0, 1 / 3, 0)))
+                    jobs.append((None, np.array(lp) + j, (0, 0, 1 / n_lamp, 0)))
         tex, fbo = self.pass_map
         for d, lamp, weight in jobs:
             lvp = ortho(d, s.lo, s.hi) if lamp is None else perspective_light(lamp, lamp + np.array([0.02, 0.01, -1.0]), 2.4)
@@ -239,7 +247,7 @@ class Renderer:
         self._set(self.p_depth, mvp=self.town_vp)
         self._dvao.render()
         c.polygon_offset = 0.0, 0.0
-        self.bg_z = np.frombuffer(self.bg_depth.read(), "f4").reshape(self.h, self.w)[::-1]
+        return True
 
     # -- vehicles --------------------------------------------------------------------------------------------------
 

@@ -55,7 +55,7 @@ def polygon_area(q: np.ndarray) -> float:
     return abs(float(np.sum(x * np.roll(y, -1) - y * np.roll(x, -1)))) / 2
 
 
-def describe(p: Placed, camera: Camera, seen: np.ndarray | None, alone: float | None = None, scale: int = 2) -> dict | None:
+def describe(p: Placed, camera: Camera, seen: np.ndarray | None, alone: float | None = None, scale: float = 2.0) -> dict | None:
     """Truth of one vehicle, or None when it is out of the picture.
 
     ``box`` is the amodal extent clipped to the picture, ``visible`` the share of its silhouette that is seen
@@ -80,11 +80,11 @@ def describe(p: Placed, camera: Camera, seen: np.ndarray | None, alone: float | 
     if seen is not None:
         n = float(np.count_nonzero(seen == p.ident) + np.count_nonzero(seen == p.ident + 128))
         out["visible"] = round(min(1.0, n / max(alone or n, 1.0)), 3)
-        m = seen[int(clo[1]) // scale : int(chi[1]) // scale + 1, int(clo[0]) // scale : int(chi[0]) // scale + 1]
+        m = seen[int(clo[1] / scale) : int(chi[1] / scale) + 1, int(clo[0] / scale) : int(chi[0] / scale) + 1]
         mine = (m == p.ident) | (m == p.ident + 128)
         if mine.any():
             ys, xs = np.where(mine)
-            x0, y0 = int(clo[0]) // scale * scale, int(clo[1]) // scale * scale
+            x0, y0 = int(clo[0] / scale) * scale, int(clo[1] / scale) * scale
             out["boxVisible"] = r1([x0 + xs.min() * scale, y0 + ys.min() * scale, (np.ptp(xs) + 1) * scale, (np.ptp(ys) + 1) * scale])
     if k is not None:
         q = camera.project(plate_corners(p, k))

@@ -1,0 +1,130 @@
+"""Where a vehicle's rear axle goes: smooth curves that a bicycle model can follow, and speed profiles along them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass
+class Curve:
+    """A sampled path of the rear axle: arc length ``s`` (m), ``xy`` N×2, tangent ``heading`` (rad), curvature ``k`` (1/m)."""
+
+    s: np.ndarray
+    xy: np.ndarray
+    heading: np.ndarray
+    k: np.ndarray
+
+    @property
+    def length(self) -> float:
+        return float(self.s[-1])
+
+    def at(self, s: float) -> tuple[float, float, float, float]:
+        """x, y, heading and curvature at arc length ``s``."""
+        return tuple(float(np.interp(s, self.s, v)) for v in (self.xy[:, 0], self.xy[:, 1], self.heading, self.k))
+
+
+def from_points(xy: np.ndarray) -> Curve:
+    """A curve through densely sampled points."""
+    d = np.diff(xy, axis=0)
+    s = np.concatenate([[0], np.cumsum(np.hypot(d[:, 0], d[:, 1]))])
+    t = np.gradient(xy, s, axis=0)
+    h = np.unwrap(np.arctan2(t[:, 1], t[:, 0]))
+    return Curve(s, xy, h, np.gradient(h, s))
+
+
+def straight(a, b) -> np.ndarray:
+    """Points every 5 cm from ``a`` to ``b``, without the last."""
+    a, b = np.asarray(a, float), np.asarray(b, float)
+    n = max(2, int(np.linalg.norm(b - a) / 0.05))
+    return a + (b - a) * np.linspace(0, 1, n, endpoint=False)[:, None]
+
+
+def shift(a, b) -> np.ndarray:
+    """A lane change along X between two points that both head along +X (quintic: no jump in curvature)."""
+    (x0, y0), (x1, y1) = a, b
+    n = max(2, int(abs(x1 - x0) / 0.05))
+    u = np.linspace(0, 1, n, endpoint=False)
+    f = u**3 * (10 - 15 * u + 6 * u * u)
+    return np.stack([x0 + (x1 - x0) * u, y0 + (y1 - y0) * f], 1)
+
+
+def turn_in(lane_y: float, target, angle: float, radius: float) -> np.ndarray:
+    """From heading +X on ``lane_y`` by a right turn of ``angle`` to the pose ``target`` (x, y) with heading −``angle``.
+
+    Curvature rises and falls smoothly; the straight piece at the end takes up what is left. Starts where the turn starts.
+    """
+    n = 400
+    u = np.linspace(0, 1, n)
+    w = np.minimum(1, np.minimum(u, 1 - u) / 0.3)
+    w = w * w * (3 - 2 * w)
+    h = np.cumsum(w)
+    h = h / h[-1]
+    length = angle * radius / np.mean(w) * 1.0
+    ds = length / n
+    hd = -angle * h
+    p = np.stack([np.cumsum(np.cos(hd)) * ds, np.cumsum(np.sin(hd)) * ds], 1)
+    drop = -p[-1, 1]
+    rest = (lane_y - target[1] - drop) / np.sin(angle)
+    if rest < 0.3:
+        raise ValueError(f"the lane is too near for radius {radius}: {rest:.2f} m of straight left")
+    d = np.array([np.cos(angle), -np.sin(angle)])
+    end = np.asarray(target, float)
+    start_straight = end - d * rest
+    p = p + (start_straight - p[-1])
+    p[:, 1] += 0.0
+    return np.concatenate([p[:-1:2], straight(start_straight, end), end[None]])
+
+
+def ease(t: float, duration: float, soft: float) -> float:
+    """Share of a run done at time ``t`` when it speeds up and slows down over ``soft`` seconds each (smooth speed)."""
+    if t <= 0:
+        return 0.0
+    if t >= duration:
+        return 1.0
+    soft = min(soft, duration / 2)
+    cruise = duration - soft
+
+    def ramp(x: float) -> float:  # integral of smoothstep over 0..x (x in units of soft)
+        return (x**3 - 0.5 * x**4) * soft
+
+    if t < soft:
+        return ramp(t / soft) / cruise
+    if t > duration - soft:
+        return 1.0 - ramp((duration - t) / soft) / cruise
+    return (0.5 * soft + (t - soft)) / cruise
+
+
+@dataclass(frozen=True)
+class Run:
+    """Drive a curve from arc length ``s0`` to ``s1`` between the times ``t0`` and ``t1`` (s1 < s0: backwards).
+
+    ``soft_in``/``soft_out`` are the seconds of speeding up and slowing down; 0 means at speed already.
+    """
+
+    curve: Curve
+    t0: float
+    t1: float
+    s0: float
+    s1: float
+    soft_in: float = 1.5
+    soft_out: float = 1.5
+
+    def position(self, t: float) -> float:
+        T = self.t1 - self.t0
+        x = min(max(t - self.t0, 0.0), T)
+        a, b = self.soft_in, self.soft_out
+        # speed profile: ramp up over a, cruise, ramp down over b; normalised to unit area
+        area = T - a / 2 - b / 2
+
+        def ramp(u: float, soft: float) -> float:
+            return (u**3 - 0.5 * u**4) * soft if soft > 0 else 0.0
+
+        if a > 0 and x < a:
+            done = ramp(x / a, a)
+        elif b > 0 and x > T - b:
+            done = area - ramp((T - x) / b, b)
+        else:
+            done = a / 2 + (x - a)
+        return self.s0 + (self.s1 - self.s0) * done / area
