@@ -134,8 +134,8 @@ export class Calls {
       connected: (detail: Record<string, unknown>): void => {
         if (!holder.call || holder.call.streaming) return;
         holder.call.streaming = true;
-        this.log.emit('streaming', { channel: channel.config.id, callId, position: player.at, ...detail });
         holder.call.session.begin();
+        this.log.emit('streaming', { channel: channel.config.id, callId, position: player.at, ...detail });
       },
       refused: (): void => holder.call?.session.noteRefusal(),
       broken: (reason: string): void => {

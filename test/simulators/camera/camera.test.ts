@@ -265,6 +265,21 @@ describe.skipIf(!ready)('simulated camera', () => {
     expect(server.heard.slice(before).some((entry) => /^SIP\/2\.0 200[\s\S]*CSeq: \d+ BYE/.test(entry.text))).toBe(false);
   });
 
+  it('closes soon although the platform is dead', async () => {
+    const server = await platform();
+    const device = await camera(server.port, { sip: { t1Ms: 500, timeoutMs: 60_000 }, registration: { keepaliveMs: 60 }, misbehaviour: { ignoreIcmp: true } });
+    const media = await sink('udp');
+    await device.log.waitFor('registered');
+    await server.invite(CHANNEL, offer('udp', media.port));
+    await media.until(() => media.packets.length > 0, 'pictures');
+    await server.stop();
+    await new Promise((resolve) => setTimeout(resolve, 150));
+    const begun = performance.now();
+    await device.close();
+    expect(performance.now() - begun).toBeLessThan(20_000);
+    expect(device.sessions).toHaveLength(0);
+  });
+
   it('refuses unknown configuration keys by name', () => {
     expect(() => new CameraSimulator({ server: { id: SERVER_ID, port: 1 }, device: { id: DEVICE, password: '' }, channels: [{ id: CHANNEL, clip, klip: 1 }] } as never)).toThrow(/channels\.0.*klip/);
   });

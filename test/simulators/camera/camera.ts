@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { EventLog, type SimulatorEvent } from '../common/event-log.js';
 import { Calls, PRIVATE_HOST, type Channel } from './calls.js';
 import { parseCameraConfig, type CameraConfig, type CameraConfigInput } from './config.js';
@@ -5,7 +6,7 @@ import { parseManscdp } from './manscdp.js';
 import { ClipPlayer } from './media/clip-player.js';
 import { Mp4Clip } from './media/mp4-clip.js';
 import { QueryAnswers } from './queries.js';
-import { Registration } from './registration.js';
+import { GOODBYE_MS, Registration } from './registration.js';
 import { header } from './sip/message.js';
 import { TcpTransport, UdpTransport, type Endpoint, type SignallingTransport } from './sip/transport.js';
 import { token, UserAgent, type IncomingRequest } from './sip/user-agent.js';
@@ -61,7 +62,7 @@ export class CameraSimulator {
 
   /** Says BYE and unregister, then closes everything. */
   async close(): Promise<void> {
-    await this.calls.hangUp('camera closes');
+    await Promise.race([this.calls.hangUp('camera closes'), pause(GOODBYE_MS, undefined, { ref: false })]);
     await this.registration.stop(!this.config.misbehaviour.noUnregister);
     await this.silence();
     this.log.emit('closed');

@@ -6,6 +6,9 @@ import type { EventLog } from '../common/event-log.js';
 import type { CameraConfig } from './config.js';
 import { keepaliveNotify } from './manscdp.js';
 
+/** How long a camera that is switched off waits for an answer to its goodbye. */
+export const GOODBYE_MS = 1500;
+
 /** Keeps the camera registered for as long as it runs: register, keep alive, refresh, and begin again whatever happens. */
 export class Registration {
   private registered = false;
@@ -39,9 +42,11 @@ export class Registration {
   async stop(unregister: boolean): Promise<void> {
     this.stopping = true;
     this.wake?.();
+    // A request to a dead platform must not hold us for its whole timeout.
+    this.agent.failAll('the camera stops');
     await this.loop;
     if (unregister && this.registered && this.transport().isOpen()) {
-      await this.register(0).then(() => this.log.emit('unregistered'), () => {});
+      await this.register(0, GOODBYE_MS).then(() => this.log.emit('unregistered'), () => {});
     }
     this.registered = false;
   }
@@ -84,7 +89,7 @@ export class Registration {
   }
 
   /** REGISTER, answered challenge included. Resolves with the granted expiry in seconds; throws when refused. */
-  private async register(expiresS: number): Promise<number> {
+  private async register(expiresS: number, timeoutMs = this.config.sip.timeoutMs): Promise<number> {
     const { device, server, misbehaviour } = this.config;
     const uri = `sip:${server.id}@${this.domain}`;
     const identity = `<sip:${device.id}@${this.domain}>`;
@@ -92,7 +97,7 @@ export class Registration {
     const fromTag = token();
     const send = (credentials: string | null): Promise<SipResponse> => {
       this.sequence += 1;
-      return this.agent.request({
+      const draft = {
         method: 'REGISTER',
         uri,
         from: `${identity};tag=${fromTag}`,
@@ -105,7 +110,8 @@ export class Registration {
           { name: 'X-GB-Ver', value: '2.0' },
           ...(credentials === null ? [] : [{ name: 'Authorization', value: credentials }]),
         ],
-      });
+      };
+      return this.agent.request(draft, timeoutMs);
     };
     let response = await send(misbehaviour.replayAuthorization ? this.lastAuthorization : null);
     // A stale nonce is answered by a second challenge; more would be a loop.
