@@ -65,6 +65,11 @@ const vehiclesSchema = z.strictObject({
   outputs: z.strictObject({ boxes: tensorName, scores: tensorName, quads: tensorName.optional() }),
   /** Meaning of each score column. `null`: the network knows a class that we do not use. */
   classes: z.array(z.enum(VEHICLE_CLASSES).nullable()).min(1),
+  /**
+   * `exclusive`: the scores of a candidate share one probability (softmax), so that of being a motor vehicle at all is the
+   * sum of car, bus and truck. `independent`: each class has its own (sigmoid, YOLOX), so it is the largest of them.
+   */
+  scoreKind: z.enum(['exclusive', 'independent']).default('exclusive'),
   thresholds: z.strictObject({ score: probability, nms: probability.default(0.5) }),
 });
 

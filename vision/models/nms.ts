@@ -9,7 +9,7 @@ export interface Detection {
 }
 
 /** Ground vehicles suppress each other: the network may call one lorry both car and truck. */
-const GROUP: Record<VehicleClass, number> = { car: 0, bus: 0, truck: 0, motorcycle: 1, person: 2 };
+export const GROUP: Readonly<Record<VehicleClass, number>> = { car: 0, bus: 0, truck: 0, motorcycle: 1, person: 2 };
 
 /** Best first; ties are broken by position so that the result does not depend on the order of the input. */
 export function byScore(a: Detection, b: Detection): number {

@@ -188,6 +188,15 @@ describe('detections', () => {
     expect(found[0]).toMatchObject({ class: 'motorcycle', footprint: null });
   });
 
+  it('adds up what motor classes share, unless the network scores each on its own', () => {
+    const both = { ...model, classes: ['car', 'truck', 'person'], thresholds: { score: 0.5, nms: 0.5 } } as unknown as VehiclesModel;
+    const tensors = output([10, 14, 60, 54], [0.3, 0.35, 0.05], [1, 1, 1, 1, 1, 1, 1, 1]);
+    const [found] = readDetections({ ...both, scoreKind: 'exclusive' }, tensors, mapping, { width: 1920, height: 1080 });
+    expect(found).toMatchObject({ class: 'truck' });
+    expect(found?.score).toBeCloseTo(0.65, 5);
+    expect(readDetections({ ...both, scoreKind: 'independent' }, tensors, mapping, { width: 1920, height: 1080 })).toEqual([]);
+  });
+
   it('refuses outputs that contradict each other', () => {
     expect(() => readDetections(model, output([1, 2, 3, 4], [0.9], []), mapping, { width: 10, height: 10 })).toThrow(/do not fit/);
   });

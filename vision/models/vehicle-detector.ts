@@ -1,8 +1,9 @@
 import type { Box, Point, Quad } from '../../base/geometry.js';
 import { BerthwatchError } from '../../base/errors.js';
 import type { Picture } from '../decode/picture.js';
+import type { VehicleClass } from '../observation.js';
 import type { VehiclesModel } from './manifest.js';
-import { suppress, type Detection } from './nms.js';
+import { GROUP, suppress, type Detection } from './nms.js';
 import type { ModelSession, Output } from './session.js';
 import { fillFromBox, toPicture, type InputMapping } from './tensor.js';
 
@@ -43,10 +44,7 @@ export function readDetections(
   }
   const detections: Detection[] = [];
   for (let a = 0; a < count; a++) {
-    let best = 0;
-    for (let c = 1; c < classes; c++) if ((scores.data[a * classes + c] as number) > (scores.data[a * classes + best] as number)) best = c;
-    const score = scores.data[a * classes + best] as number;
-    const name = model.classes[best];
+    const { score, name } = judge(model, scores.data, a * classes);
     // Written so that NaN fails too.
     if (!(score >= model.thresholds.score) || !name) continue;
     const [x0, y0] = toPicture(mapping, boxes.data[a * 4] as number, boxes.data[a * 4 + 1] as number);
@@ -57,6 +55,26 @@ export function readDetections(
     detections.push({ box, score: Math.min(1, score), class: name, footprint });
   }
   return detections;
+}
+
+/** Class and score of one candidate: the surest group of classes, and its likeliest class. */
+function judge(model: VehiclesModel, scores: Float32Array, from: number): { score: number; name: VehicleClass | null } {
+  const sums = [0, 0, 0];
+  let best: { score: number; name: VehicleClass | null } = { score: -1, name: null };
+  const tops: { score: number; name: VehicleClass }[] = [];
+  for (const [c, name] of model.classes.entries()) {
+    const score = scores[from + c] as number;
+    if (name === null) {
+      if (score > best.score) best = { score, name };
+      continue;
+    }
+    const group = GROUP[name];
+    sums[group] = model.scoreKind === 'exclusive' ? (sums[group] as number) + score : Math.max(sums[group] as number, score);
+    const top = tops[group];
+    if (!top || score > top.score) tops[group] = { score, name };
+  }
+  for (const [group, top] of tops.entries()) if (top && (sums[group] as number) > best.score) best = { score: sums[group] as number, name: top.name };
+  return best;
 }
 
 /** Eight numbers at `index` as a quad of the picture; null where one is not finite. */
