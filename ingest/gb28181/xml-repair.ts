@@ -23,6 +23,13 @@ function escapeText(text: string): string {
 function tokenize(xml: string): Token[] {
   const tokens: Token[] = [];
   let at = 0;
+  // Once an end mark is not found it is nowhere behind either: looked for again each time, the work would grow squared.
+  const missing = new Set<string>();
+  const endOf = (mark: string, from: number): number => {
+    const end = missing.has(mark) ? -1 : xml.indexOf(mark, from);
+    if (end < 0) missing.add(mark);
+    return end;
+  };
   const text = (end: number): void => {
     if (end > at) tokens.push({ kind: 'text', text: xml.slice(at, end) });
     at = end;
@@ -33,7 +40,7 @@ function tokenize(xml: string): Token[] {
     else {
       text(open);
       const skip = xml.startsWith('<?', open) ? '?>' : xml.startsWith('<!--', open) ? '-->' : null;
-      const end = skip === null ? -1 : xml.indexOf(skip, open + 2);
+      const end = skip === null ? -1 : endOf(skip, open + 2);
       TAG.lastIndex = open;
       const tag = end < 0 ? TAG.exec(xml) : null;
       if (end >= 0) at = end + (skip as string).length;
