@@ -3,6 +3,8 @@
 -- One row a footage folder that this catalogue knows; the same id stands in the folder's `meta` file.
 CREATE TABLE footage_log (
   id uuid PRIMARY KEY,
+  -- `default`, or the node's name in a cluster
+  name text NOT NULL UNIQUE,
   created_at int8 NOT NULL
 );
 

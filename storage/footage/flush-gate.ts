@@ -1,0 +1,27 @@
+/**
+ * Lets a few cameras write at a time. Flushes that are under way together share one commit of the file system's journal,
+ * and a camera that had to wait writes all its queued GOPs with one flush: the slower the disk, the larger the groups.
+ * More at a time would only fill Node's pool of threads, which others need as well.
+ */
+export class FlushGate {
+  readonly #width: number;
+  readonly #waiting: (() => void)[] = [];
+  #inside = 0;
+
+  constructor(width: number) {
+    this.#width = width;
+  }
+
+  async pass<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#inside >= this.#width) await new Promise<void>((enter) => this.#waiting.push(enter));
+    else this.#inside++;
+    try {
+      return await work();
+    } finally {
+      const next = this.#waiting.shift();
+      // The place is handed on, so that nobody slips in between.
+      if (next) next();
+      else this.#inside--;
+    }
+  }
+}

@@ -1,0 +1,183 @@
+import { createHash } from 'node:crypto';
+import { messageOf } from '../../base/errors.js';
+import type { Logger } from '../../base/logger.js';
+import type { Database } from '../catalogue/database.js';
+import { diskError, isMissing, type Disk } from './disk.js';
+import type { IndexedGop } from './gop-index.js';
+import type { LogFolder } from './log-folder.js';
+import { gapBetween, type SealedSegment } from './segment.js';
+import { SegmentScanner, type SegmentScan } from './segment-scanner.js';
+import { insertSegments } from './segment-table.js';
+
+/** What a start found and did. */
+export interface RecoveryReport {
+  log: string;
+  /** True where the folder was made a log just now. */
+  created: boolean;
+  cameras: number;
+  /** Segments with a file and a row. */
+  segments: number;
+  /** Files that had no row: sealed and registered now. */
+  recovered: { cameraId: string; segment: number; gops: number; cutBytes: number }[];
+  /** Files without any whole GOP, removed. */
+  removed: { cameraId: string; segment: number }[];
+  /** Rows without a file, marked as lost. */
+  lost: { cameraId: string; segment: number }[];
+  /** Files that are not segments of this log under their name; left alone. */
+  foreign: { path: string; reason: string }[];
+  /** Deletions that a crash had interrupted, finished now. */
+  deleted: number;
+}
+
+interface Context {
+  disk: Disk;
+  folder: LogFolder;
+  database: Database;
+  logger: Logger;
+  log: string;
+  gapMs: number;
+}
+
+/**
+ * Makes files and rows of every camera agree: interrupted deletions are finished; a file without a row is cut to its last
+ * whole GOP, sealed and registered; a row without a file is marked as lost.
+ *
+ * @throws BerthwatchError unavailable
+ */
+export async function recover(context: Context): Promise<Omit<RecoveryReport, 'created'>> {
+  const { folder, database, log } = context;
+  const report: Omit<RecoveryReport, 'created'> = { log, cameras: 0, segments: 0, recovered: [], removed: [], lost: [], foreign: [], deleted: 0 };
+  await finishDeletions(context, report);
+  const { rows } = await database.query<{ camera_id: string }>('SELECT DISTINCT camera_id FROM footage_segment WHERE log_id = $1', [log]);
+  const cameras = new Set([...rows.map((row) => row.camera_id), ...(await folder.cameras())]);
+  for (const cameraId of [...cameras].sort()) await recoverCamera(context, cameraId, report);
+  report.cameras = cameras.size;
+  return report;
+}
+
+async function finishDeletions({ disk, folder, database, log }: Context, report: Pick<RecoveryReport, 'deleted'>): Promise<void> {
+  const { rows } = await database.query<{ camera_id: string; segment: number }>(`SELECT camera_id, segment FROM footage_segment WHERE log_id = $1 AND state = 'deleting' ORDER BY camera_id, segment`, [log]);
+  for (const cameraId of new Set(rows.map((row) => row.camera_id))) {
+    const segments = rows.filter((row) => row.camera_id === cameraId).map((row) => row.segment);
+    await removeFiles(disk, folder, cameraId, segments);
+    await dropRows(database, cameraId, segments);
+    report.deleted += segments.length;
+  }
+}
+
+/** Second and third step of a deletion: the files go, durably. Files that are gone already are no error. */
+export async function removeFiles(disk: Disk, folder: LogFolder, cameraId: string, segments: readonly number[]): Promise<void> {
+  for (const segment of segments) {
+    const path = folder.segmentPath(cameraId, segment);
+    try {
+      await disk.remove(path);
+    } catch (error) {
+      if (!isMissing(error)) throw diskError(error, path);
+    }
+  }
+  const path = folder.cameraFolder(cameraId);
+  try {
+    await disk.syncFolder(path);
+  } catch (error) {
+    if (!isMissing(error)) throw diskError(error, path);
+  }
+}
+
+/** Last step of a deletion. */
+export async function dropRows(database: Database, cameraId: string, segments: readonly number[]): Promise<void> {
+  await database.query(`DELETE FROM footage_segment WHERE camera_id = $1 AND segment = ANY($2::int4[]) AND state = 'deleting'`, [cameraId, segments]);
+}
+
+async function recoverCamera(context: Context, cameraId: string, report: Omit<RecoveryReport, 'created'>): Promise<void> {
+  const { database, folder, logger, log } = context;
+  const { rows } = await database.query<{ segment: number; state: string; log_id: string }>('SELECT segment, state, log_id FROM footage_segment WHERE camera_id = $1 ORDER BY segment', [cameraId]);
+  const known = new Set(rows.map((row) => row.segment));
+  const files = await folder.segments(cameraId);
+  const present = new Set(files);
+
+  const lost = rows.filter((row) => row.log_id === log && row.state === 'sealed' && !present.has(row.segment)).map((row) => row.segment);
+  if (lost.length > 0) {
+    await database.query(`UPDATE footage_segment SET state = 'lost' WHERE camera_id = $1 AND segment = ANY($2::int4[])`, [cameraId, lost]);
+    logger.error({ camera: cameraId, segments: lost.slice(0, 20), count: lost.length }, 'footage segments are in the catalogue but not on the disk: they are lost');
+    report.lost.push(...lost.map((segment) => ({ cameraId, segment })));
+  }
+  const found = rows.filter((row) => row.log_id === log && row.state === 'lost' && present.has(row.segment)).map((row) => row.segment);
+  if (found.length > 0) {
+    await database.query(`UPDATE footage_segment SET state = 'sealed' WHERE camera_id = $1 AND segment = ANY($2::int4[])`, [cameraId, found]);
+    logger.info({ camera: cameraId, count: found.length }, 'footage segments that were lost are back');
+  }
+
+  const newest = files.at(-1);
+  for (const segment of files) {
+    if (known.has(segment)) report.segments++;
+    else await recoverFile(context, cameraId, segment, segment === newest, report);
+  }
+}
+
+/** Reads a file from beginning to end. */
+async function scan(disk: Disk, path: string): Promise<{ result: SegmentScan; sha256: (bytes: number) => Promise<Buffer> }> {
+  const scanner = new SegmentScanner();
+  try {
+    for await (const chunk of disk.stream(path)) scanner.push(chunk);
+  } catch (error) {
+    throw diskError(error, path);
+  }
+  const sha256 = async (bytes: number): Promise<Buffer> => {
+    const hash = createHash('sha256');
+    let left = bytes;
+    for await (const chunk of disk.stream(path)) {
+      hash.update(chunk.subarray(0, left));
+      left -= Math.min(left, chunk.length);
+      if (left === 0) break;
+    }
+    return hash.digest();
+  };
+  return { result: scanner.end(), sha256 };
+}
+
+async function recoverFile(context: Context, cameraId: string, segment: number, newest: boolean, report: Omit<RecoveryReport, 'created'>): Promise<void> {
+  const { disk, folder, database, logger, log, gapMs } = context;
+  const path = folder.segmentPath(cameraId, segment);
+  const { result, sha256 } = await scan(disk, path);
+  const { header, gops, damage } = result;
+  if (header !== null && (header.log !== log || header.camera !== cameraId || header.segment !== segment)) {
+    const reason = `it is segment ${header.segment} of camera ${header.camera} in log ${header.log}`;
+    logger.error({ path, reason }, 'a footage file is not what its name says: it is left alone');
+    report.foreign.push({ path, reason });
+    return;
+  }
+  if (header === null || gops.length === 0) {
+    if (!newest) {
+      // Only the newest file can have been open: an older one without footage is damage that somebody should look at.
+      logger.error({ path, damage }, 'a footage file cannot be read: it is left alone');
+      report.foreign.push({ path, reason: damage ?? 'it holds no footage' });
+      return;
+    }
+    await removeFiles(disk, folder, cameraId, [segment]);
+    report.removed.push({ cameraId, segment });
+    return;
+  }
+  const cutBytes = newest ? result.totalBytes - result.wholeBytes : 0;
+  if (cutBytes > 0) await truncate(disk, path, result.wholeBytes);
+  if (damage !== null) logger.warn({ path, damage, cutBytes }, newest ? 'the end of a footage file was not complete and is cut off' : 'a footage file is damaged: what follows the damage is not usable');
+  const { codec, width, height } = header;
+  const gapBefore = gapBetween(header.previousEndedAt, (gops[0] as IndexedGop).startedAt, header.reason, gapMs);
+  const bytes = newest ? result.wholeBytes : result.totalBytes;
+  const sealed: SealedSegment = { cameraId, segment, codec, width, height, gops, bytes, sha256: await sha256(bytes), recovered: true, gapBefore };
+  await database.transaction((tx) => insertSegments(tx, log, [sealed]));
+  report.recovered.push({ cameraId, segment, gops: gops.length, cutBytes });
+}
+
+async function truncate(disk: Disk, path: string, size: number): Promise<void> {
+  try {
+    const file = await disk.openExisting(path);
+    try {
+      await file.truncate(size);
+      await file.flush();
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    throw diskError(error, `${path} (${messageOf(error)})`);
+  }
+}
