@@ -9,18 +9,6 @@ export const PLATE_COLOUR: Record<PlateColour, number> = { blue: 1, yellow: 2, w
 /** 停车类型 1: temporary parking. Kerbside berths know no other until reservations exist. */
 export const PARKING_TYPE_TEMPORARY = 1;
 
-/** A.4.1.1.4: 无车牌 for a vehicle without plate, 未识别 for one that was not read. */
-export function plateNumber(plate: VisitPlate): string {
-  switch (plate.status) {
-    case 'read':
-      return plate.text;
-    case 'none':
-      return '无车牌';
-    case 'unread':
-      return '未识别';
-  }
-}
-
 /**
  * The dictionary has no code for "unknown" and the field may not be empty: without a read plate the commonest colour, blue,
  * is sent; `plateNo` already tells the platform that the plate is not known.

@@ -1,6 +1,7 @@
 import { beijingDateTime } from '../../base/beijing-time.js';
 import type { CorrectionMessage, EnterMessage, HeartbeatMessage, LeaveMessage, PhotoMessage, PlatformMessage } from '../message.js';
-import { CAR_TYPE, PARKING_TYPE_TEMPORARY, plateColourCode, plateNumber } from './codes.js';
+import { plateWords } from '../../parking/model/plate-words.js';
+import { CAR_TYPE, PARKING_TYPE_TEMPORARY, plateColourCode } from './codes.js';
 
 /** Parameters of one call as the protocol names them, in the order of its field table. */
 export type Fields = Record<string, string | number>;
@@ -41,7 +42,7 @@ export function toCall(message: PlatformMessage, facts: SendFacts): Call {
 function vehicleAndLot(message: EnterMessage | CorrectionMessage | LeaveMessage): Fields {
   const { visit, counts } = message;
   return {
-    plateNo: plateNumber(visit.plate),
+    plateNo: plateWords(visit.plate),
     plateColor: plateColourCode(visit.plate),
     carType: CAR_TYPE[visit.vehicleType],
     parkingCode: message.lotCode,

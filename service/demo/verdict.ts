@@ -2,10 +2,15 @@ import { parseBeijing } from '../../base/beijing-time.js';
 import type { Scene } from './scene.js';
 import type { Timeline } from './timeline.js';
 
-/** A record that the city platform accepted, with the parameters as it decrypted them. */
-export interface AcceptedRecord {
-  endpoint: string;
-  fields: Record<string, string | number>;
+type Fields = Record<string, string | number>;
+
+/** What the city platform holds, as its admin page lists it. */
+export interface CityState {
+  /** One a visit: the enter record, as it stands after modifications, and the leave record. */
+  records: { uid: string; enter: Fields; current: Fields; leave: Fields | null }[];
+  photos: { uid: string; photoId: string; fields: Fields; bytes: number }[];
+  /** Requests that it refused. */
+  refused: { endpoint: string; code: string | null; msg: string }[];
 }
 
 /** A visit as the scenario has it, in wall-clock times. */
@@ -70,9 +75,9 @@ interface DeliveredVisit {
 }
 
 /** Compares what the platform accepted with what happened in the street. */
-export function judge(expected: readonly ExpectedVisit[], accepted: readonly AcceptedRecord[], startedAt: number): Verdict {
-  const faults: string[] = [];
-  const delivered = collect(accepted, faults);
+export function judge(expected: readonly ExpectedVisit[], city: CityState, startedAt: number): Verdict {
+  const faults = city.refused.map((request) => `refused by the platform: ${request.endpoint}, ${request.code ?? ''} ${request.msg}`);
+  const delivered = new Map(city.records.map((record) => [record.uid, delivery(record, city.photos)]));
   let right = 0;
   for (const visit of expected) {
     const candidates = [...delivered.values()].filter((d) => d.lotCode === visit.lotCode && berthOf(d) === visit.berthNumber && (visit.enteredAt === null ? d.enteredAt < startedAt + 30_000 : near(d.enteredAt, visit.enteredAt)));
@@ -100,28 +105,16 @@ function leftOver(delivered: Map<string, DeliveredVisit>, expected: readonly Exp
   return [...delivered.values()].filter((visit) => visit.enteredAt <= last + TIME_TOLERANCE_MS).map((visit) => `did not happen: ${visit.uid} ${visit.plate}, entered ${clockTime(visit.enteredAt)}`);
 }
 
-function collect(accepted: readonly AcceptedRecord[], faults: string[]): Map<string, DeliveredVisit> {
-  const visits = new Map<string, DeliveredVisit>();
-  for (const { endpoint, fields } of accepted) {
-    const uid = String(fields.uid ?? '');
-    if (endpoint === 'uploadHeartbeat') continue;
-    const visit = visits.get(uid);
-    if (endpoint === 'uploadCarInData') {
-      if (visit) faults.push(`two enter records of ${uid}`);
-      visits.set(uid, { uid, lotCode: String(fields.parkingCode), plate: String(fields.plateNo), enteredAt: parseBeijing(String(fields.arriveTime)) ?? 0, leftAt: null, photos: { 1: 0, 2: 0 } });
-    } else if (!visit) {
-      faults.push(`${endpoint} of ${uid} without its enter record`);
-    } else if (endpoint === 'uploadModifyCarInData') {
-      visit.plate = String(fields.plateNo);
-    } else if (endpoint === 'uploadCarOutData') {
-      if (visit.leftAt !== null) faults.push(`two leave records of ${uid}`);
-      visit.leftAt = parseBeijing(String(fields.endTime));
-      visit.plate = String(fields.plateNo);
-    } else if (endpoint === 'uploadPhoto' && (fields.type === 1 || fields.type === 2)) {
-      visit.photos[fields.type]++;
-    }
-  }
-  return visits;
+function delivery(record: CityState['records'][number], photos: CityState['photos']): DeliveredVisit {
+  const count = (type: number): number => photos.filter((photo) => photo.uid === record.uid && photo.fields.type === type).length;
+  return {
+    uid: record.uid,
+    lotCode: String(record.current.parkingCode),
+    plate: String((record.leave ?? record.current).plateNo),
+    enteredAt: parseBeijing(String(record.current.arriveTime)) ?? 0,
+    leftAt: record.leave === null ? null : parseBeijing(String(record.leave.endTime)),
+    photos: { 1: count(1), 2: count(2) },
+  };
 }
 
 /** uid = lot code + berth number + 17 digits of time. */

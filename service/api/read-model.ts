@@ -1,0 +1,113 @@
+import type { PlatformLink } from '../platforms/platform-link.js';
+import type { Database } from '../../storage/catalogue/database.js';
+import type { Site, SiteCamera } from '../config/site.js';
+import type { BerthBoard } from '../live/berth-board.js';
+import type { CameraStream } from '../live/camera-stream.js';
+import { readCounts, readVisits, type VisitRecord } from '../records/visit-reader.js';
+import type { VisitFilter } from './routes.js';
+import type { CameraView, StatusView, VisitView } from './schemas.js';
+import type { ProblemBoard } from '../live/problems.js';
+
+export interface ReadModelParts {
+  database: Database;
+  site: () => Site;
+  board: BerthBoard;
+  streams: ReadonlyMap<string, CameraStream>;
+  isOnline: (deviceId: string) => boolean;
+  links: readonly PlatformLink[];
+  problems: ProblemBoard;
+  startedAt: number;
+  now: () => number;
+}
+
+/** What the API shows, put together from the catalogue and the live parts. */
+export class ReadModel {
+  readonly #parts: ReadModelParts;
+
+  constructor(parts: ReadModelParts) {
+    this.#parts = parts;
+  }
+
+  async cameras(): Promise<CameraView[]> {
+    const { database, site } = this.#parts;
+    const open = await database.query<{ uid: string; entered_at: number; berth_id: string; plate: VisitView['plate'] }>(`SELECT uid, entered_at, berth_id, doc->'plate' AS plate FROM visit WHERE left_at IS NULL`);
+    const openVisits = new Map(open.rows.map((row) => [row.berth_id, { uid: row.uid, enteredAt: row.entered_at, plate: row.plate }]));
+    return site().cameras.map((camera) => this.#camera(camera, openVisits));
+  }
+
+  #camera(camera: SiteCamera, openVisits: ReadonlyMap<string, NonNullable<CameraView['berths'][number]['visit']>>): CameraView {
+    const { board, streams, isOnline } = this.#parts;
+    const stream = streams.get(camera.id);
+    const live = new Map(board.berths(camera.id).map((berth) => [berth.berthId, berth.state]));
+    const stats = stream?.stats ?? null;
+    return {
+      id: camera.id,
+      name: camera.name,
+      deviceNumber: camera.deviceNumber,
+      roadSection: camera.roadSection,
+      direction: camera.direction,
+      lot: camera.lot,
+      width: camera.width,
+      height: camera.height,
+      online: camera.gb28181 !== null && isOnline(camera.gb28181.deviceId),
+      stream: {
+        state: stream?.status.state ?? 'none',
+        diagnosis: stream?.status.diagnosis ?? null,
+        codec: stream?.status.codec ?? null,
+        transport: camera.gb28181?.transport ?? null,
+        lastUnitAt: stream?.status.lastUnitAt ?? null,
+        lostPackets: stats?.lostPackets ?? 0,
+        strangers: stats?.strangerPackets ?? 0,
+      },
+      analysedTo: board.analysedTo(camera.id),
+      berths: camera.berths.map((berth) => {
+        const visit = openVisits.get(berth.id) ?? null;
+        return { id: berth.id, number: berth.number, kind: berth.kind, polygon: berth.polygon, state: live.get(berth.id) ?? (visit ? 'occupied' : 'unknown'), visit };
+      }),
+    };
+  }
+
+  async visits(filter: VisitFilter & { uid?: string }): Promise<VisitView[]> {
+    const records = await readVisits(this.#parts.database, { ...filter, uid: filter.uid ?? null });
+    return records.map((record) => this.#visit(record));
+  }
+
+  async visit(uid: string): Promise<VisitView | null> {
+    return (await this.visits({ limit: 1, before: null, berthId: null, cameraId: null, uid }))[0] ?? null;
+  }
+
+  #visit(record: VisitRecord): VisitView {
+    const { visit } = record;
+    const camera = this.#parts.site().cameras.find((c) => c.id === visit.cameraId);
+    return {
+      uid: visit.uid,
+      cameraId: visit.cameraId,
+      berthId: visit.berthId,
+      berthNumber: camera?.berths.find((berth) => berth.id === visit.berthId)?.number ?? visit.berthId,
+      roadSection: camera?.roadSection ?? '',
+      lotCode: record.lotCode,
+      plate: visit.plate,
+      vehicleType: visit.vehicleType,
+      bodyColour: visit.bodyColour,
+      enteredAt: visit.enteredAt,
+      leftAt: visit.leftAt,
+      presentAtStart: visit.presentAtStart,
+      confidence: visit.confidence,
+      revision: record.revision,
+      feeFen: record.feeFen,
+      pictures: record.pictures,
+      deliveries: record.deliveries,
+    };
+  }
+
+  async status(): Promise<Omit<StatusView, 'version'>> {
+    const { database, links, problems, startedAt, now } = this.#parts;
+    return {
+      startedAt,
+      now: now(),
+      problems: problems.list(),
+      platforms: await Promise.all(links.map((link) => link.counts())),
+      counts: await readCounts(database),
+    };
+  }
+}

@@ -1,0 +1,58 @@
+#!/usr/bin/env node
+import { Command } from 'commander';
+import { BerthwatchError, messageOf } from '../../base/errors.js';
+import { program as berthwatch } from '../../base/program-root.js';
+import { demo } from './demo.js';
+import { replay } from './replay.js';
+import { serve } from './serve.js';
+import { exportSite, importSite } from './site.js';
+
+const DEFAULT_CONFIG = 'berthwatch.yaml';
+
+const cli = new Command('berthwatch').description('Kerbside parking from high-position cameras').version(berthwatch.version);
+
+cli
+  .command('serve')
+  .description('run the service: cameras in, footage kept, visits derived, records delivered')
+  .option('-c, --config <file>', `configuration (default: ${DEFAULT_CONFIG} where there is one, else built-in defaults)`)
+  .action((options: { config?: string }) => serve(options.config ?? null));
+
+cli
+  .command('demo')
+  .description('the whole system on this machine: two simulated cameras, a simulated city platform, and a page to watch')
+  .option('--for <duration>', 'end after this time, with exit code 0 only if every visit was delivered right')
+  .option('--data <folder>', 'keep everything in this folder (default: a temporary one, deleted at the end)')
+  .option('--port <port>', 'port of the page', '8080')
+  .option('--report <file>', 'write the verdict and what it rests on as JSON')
+  .action((options: { for?: string; data?: string; port: string; report?: string }) => demo(options));
+
+const site = cli.command('site').description('lots, cameras and berths');
+site
+  .command('import <file>')
+  .description('make the catalogue hold exactly this site file (the service must not be running on the embedded database)')
+  .option('-c, --config <file>', 'configuration')
+  .action((file: string, options: { config?: string }) => importSite(file, options.config ?? null));
+site
+  .command('export')
+  .description('print the site as a file for import')
+  .option('-c, --config <file>', 'configuration')
+  .option('--passwords', 'with the passwords of devices')
+  .action((options: { config?: string; passwords?: boolean }) => exportSite(options.config ?? null, options.passwords ?? false));
+
+cli
+  .command('replay <footage>')
+  .description('feed a recording to everything behind the cameras, faster than real time, and report vehicles, berths and visits')
+  .option('--site <file>', 'site file; its only camera, or the one named by --camera, sees the footage (without: vehicles only)')
+  .option('--camera <id>', 'camera of the site file')
+  .option('--start <time>', 'when the recording begins, "2026-01-01 08:00:00" Beijing time')
+  .option('--data <folder>', 'keep footage, visits and pictures in this folder (default: a temporary one, deleted at the end)')
+  .option('--json', 'one JSON line an analysed picture and event, and one at the end')
+  .option('--annotate <folder>', 'write annotated pictures')
+  .action((footage: string, options: Parameters<typeof replay>[1]) => replay(footage, options));
+
+cli.parseAsync().catch((error: unknown) => {
+  // What people did wrong needs no stack; what we did wrong does.
+  const expected = error instanceof BerthwatchError && error.kind !== 'internal';
+  process.stderr.write(`berthwatch: ${expected || !(error instanceof Error) ? messageOf(error) : (error.stack ?? error.message)}\n`);
+  process.exit(1);
+});

@@ -1,0 +1,136 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { beijingDateTime, parseBeijing } from '../../base/beijing-time.js';
+import { systemClock } from '../../base/clock.js';
+import { BerthwatchError } from '../../base/errors.js';
+import { FileSource } from '../../ingest/file/file-source.js';
+import type { AccessUnit } from '../../ingest/access-unit.js';
+import type { AnalysedStep } from '../analysis/camera-analyser.js';
+import { ConfigSchema, finishConfig } from '../config/config.js';
+import { readYaml } from '../config/read-yaml.js';
+import { SiteSchema, type Site, type SiteCamera } from '../config/site.js';
+import { Core } from '../core.js';
+import { Feed } from '../live/feed.js';
+import { ProblemBoard } from '../live/problems.js';
+import { createLogger } from '../log.js';
+import { createMetrics } from '../metrics.js';
+import { annotate } from '../replay/annotate.js';
+import { ReplayReport } from '../replay/report.js';
+import { readVisits } from '../records/visit-reader.js';
+
+export interface ReplayOptions {
+  site?: string;
+  camera?: string;
+  start?: string;
+  data?: string;
+  json?: boolean;
+  annotate?: string;
+}
+
+/** The disk is given this much at most before the file is read on. */
+const MOST_QUEUED_BYTES = 16 * 1024 * 1024;
+
+/** Without a site file the whole picture is watched as one berth that nobody asks about. */
+function siteWithoutBerths(): Site {
+  // Polygons are scaled to the pictures; this size need not be theirs.
+  const [width, height] = [1920, 1080];
+  return SiteSchema.parse({
+    lots: [{ code: 'REPLAY', name: 'replay' }],
+    cameras: [
+      {
+        id: 'replay',
+        name: 'replay',
+        deviceNumber: 'replay',
+        lot: 'REPLAY',
+        roadSection: '-',
+        direction: '-',
+        width,
+        height,
+        berths: [{ id: 'whole-picture', number: '0', kind: 'parallel', polygon: [[0, 0], [width, 0], [width, height], [0, height]], lengthM: 30, widthM: 10, drivingDirection: [0, 1] }],
+      },
+    ],
+  });
+}
+
+function chooseCamera(site: Site, wanted: string | undefined, file: string): SiteCamera {
+  const camera = wanted === undefined ? site.cameras[0] : site.cameras.find((c) => c.id === wanted);
+  if (wanted === undefined && site.cameras.length > 1) throw new BerthwatchError('bad-input', 'REPLAY_CAMERA', `${file} has ${site.cameras.length} cameras: name one with --camera (${site.cameras.map((c) => c.id).join(', ')})`);
+  if (!camera) throw new BerthwatchError('bad-input', 'REPLAY_CAMERA', `${file} has no camera "${wanted ?? ''}"; it has ${site.cameras.map((c) => c.id).join(', ') || 'none'}`);
+  return camera;
+}
+
+/** `berthwatch replay FOOTAGE`: a recording through log, vision, parking and evidence, as fast as they go. */
+export async function replay(footage: string, options: ReplayOptions): Promise<void> {
+  const start = options.start === undefined ? systemClock.now() : parseBeijing(options.start);
+  if (start === null) throw new BerthwatchError('bad-input', 'REPLAY_START', `--start "${options.start ?? ''}" is not a time; write it like "2026-01-01 08:00:00"`);
+  const folder = options.data === undefined ? mkdtempSync(join(tmpdir(), 'berthwatch-replay-')) : resolve(options.data);
+  if (options.annotate !== undefined) mkdirSync(options.annotate, { recursive: true });
+  try {
+    await run(footage, options, start, folder);
+  } finally {
+    if (options.data === undefined) rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function run(footage: string, options: ReplayOptions, start: number, folder: string): Promise<void> {
+  const logger = createLogger('warn', process.stderr);
+  const source = (cameraId: string): FileSource => new FileSource({ file: footage, cameraId, startAt: start, speed: null, clock: systemClock, logger });
+  const site = options.site === undefined ? siteWithoutBerths() : readYaml(options.site, SiteSchema);
+  const camera = chooseCamera(site, options.camera, options.site ?? '');
+  const watched: Site = { lots: site.lots, cameras: [camera] };
+  const report = new ReplayReport(camera, options.site !== undefined, options.json ?? false, (line) => process.stdout.write(`${line}\n`), (line) => void (process.stderr.isTTY && process.stderr.write(line)));
+
+  const feed = new Feed(systemClock);
+  const config = finishConfig(ConfigSchema.parse({ dataFolder: folder }), process.cwd(), process.env);
+  const annotations: Promise<void>[] = [];
+  const core: Core = new Core({
+    config,
+    clock: systemClock,
+    logger,
+    feed,
+    problems: new ProblemBoard(systemClock, logger, feed),
+    metrics: createMetrics(),
+    platforms: [],
+    onRecords: () => undefined,
+    onStep: (_cameraId, step: AnalysedStep) => {
+      report.step(step);
+      if (options.annotate !== undefined) annotations.push(annotateStep(core, camera, step, options.annotate));
+    },
+  });
+  await core.start();
+  try {
+    await core.importSite(watched);
+    await feedLog(core, source(camera.id));
+    await until(() => core.isCaughtUp(camera.id));
+    await until(async () => (await core.pendingEvidence()) === 0);
+    await Promise.all(annotations);
+    const visits = await readVisits(core.database, { limit: 500, before: null, berthId: null, cameraId: camera.id, uid: null });
+    report.finish(options.site === undefined ? [] : visits.reverse());
+  } finally {
+    await core.close();
+  }
+}
+
+/** Writes the recording into the footage log, no faster than the log takes it. */
+async function feedLog(core: Core, source: FileSource): Promise<void> {
+  const abort = new AbortController();
+  for await (const unit of source.units(abort.signal)) {
+    core.log.append(unit satisfies AccessUnit);
+    while (core.log.stats().queuedBytes > MOST_QUEUED_BYTES) await pause();
+  }
+  core.log.streamEnded(source.cameraId);
+  while (core.log.stats().queuedBytes > 0) await pause();
+}
+
+async function annotateStep(core: Core, camera: SiteCamera, step: AnalysedStep, folder: string): Promise<void> {
+  const still = await core.vision.still({ cameraId: camera.id, units: [await step.gop.readKeyframe()], frame: 0, format: 'rgb' });
+  const name = `${beijingDateTime(step.keyframe.capturedAt).replace(/[ :]/g, '-')}-${step.gop.position.segment}-${step.gop.position.gop}.jpg`;
+  writeFileSync(join(folder, name), await annotate(still, step.keyframe, camera));
+}
+
+async function until(condition: () => Promise<boolean>): Promise<void> {
+  while (!(await condition())) await pause(100);
+}
+
+const pause = (ms = 5): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

@@ -1,0 +1,288 @@
+import { join } from 'node:path';
+import type { FastifyInstance } from 'fastify';
+import type { Clock } from '../base/clock.js';
+import { BerthwatchError, messageOf } from '../base/errors.js';
+import type { Logger } from '../base/logger.js';
+import { program } from '../base/program-root.js';
+import { GbServer } from '../ingest/gb28181/server.js';
+import { SsrcPool } from '../ingest/gb28181/ssrc-pool.js';
+import type { MediaEvent } from '../ingest/media/media-event.js';
+import { PortPool } from '../ingest/media/port-pool.js';
+import type { Platform } from '../platform/message.js';
+import { createApi } from './api/server.js';
+import { ReadModel } from './api/read-model.js';
+import type { Config } from './config/config.js';
+import type { Site, SiteCamera } from './config/site.js';
+import { Core } from './core.js';
+import { CameraStream, type CameraStreamStatus } from './live/camera-stream.js';
+import { Feed } from './live/feed.js';
+import { ProblemBoard } from './live/problems.js';
+import { createMetrics } from './metrics.js';
+import { buildPlatform } from './platforms/build-platform.js';
+import { PlatformLink } from './platforms/platform-link.js';
+
+export interface ServiceOptions {
+  config: Config;
+  clock: Clock;
+  logger: Logger;
+}
+
+const CHECK_MS = 1_000;
+const RETENTION_EVERY_MS = 600_000;
+
+/**
+ * The whole program in one process plus children (DESIGN.md, Deployment): cameras in, footage kept, visits derived, records
+ * delivered, and a page to watch it. `start` brings the parts up in the order in which they need each other; `close` ends
+ * them the other way round, so that nothing received is left unwritten.
+ */
+export class BerthwatchService {
+  readonly #options: ServiceOptions;
+  readonly #feed: Feed;
+  readonly #problems: ProblemBoard;
+  readonly #metrics = createMetrics();
+  readonly #streams = new Map<string, CameraStream>();
+  readonly #platforms: Platform[];
+  #core: Core | null = null;
+  #links: PlatformLink[] = [];
+  #gb: GbServer | null = null;
+  #api: FastifyInstance | null = null;
+  #ports: PortPool | null = null;
+  #ssrcs: SsrcPool | null = null;
+  #cancelTimers: (() => void)[] = [];
+  #startedAt = 0;
+  /** Site changes and the end come one after the other. */
+  #queue: Promise<unknown> = Promise.resolve();
+
+  /** @throws BerthwatchError bad-input where a platform's keys cannot be read */
+  constructor(options: ServiceOptions) {
+    this.#options = options;
+    this.#feed = new Feed(options.clock);
+    this.#problems = new ProblemBoard(options.clock, options.logger, this.#feed);
+    this.#platforms = options.config.platforms.map((platform) => buildPlatform(platform, options.config.baseFolder, options.clock));
+  }
+
+  /** @returns where the page and the SIP port are. */
+  async start(): Promise<{ url: string; sipPort: number }> {
+    const { config, clock, logger } = this.#options;
+    this.#startedAt = clock.now();
+    const core = new Core({
+      config,
+      clock,
+      logger,
+      feed: this.#feed,
+      problems: this.#problems,
+      metrics: this.#metrics,
+      platforms: this.#platforms,
+      onRecords: () => this.#links.forEach((link) => link.poke()),
+    });
+    this.#core = core;
+    await core.start();
+    this.#links = this.#platforms.map((platform, i) => this.#link(platform, config.platforms[i]?.retry ?? 0, config.platforms[i]?.heartbeat ?? 0, core));
+    for (const link of this.#links) link.start();
+    const sipPort = await this.#startIngest(core);
+    const url = await this.#startApi(core);
+    this.#repeat(CHECK_MS, () => this.#check(core));
+    this.#repeat(RETENTION_EVERY_MS, () => void core.expire());
+    return { url, sipPort };
+  }
+
+  /** Ends everything in order. Footage in flight is sealed; sessions get their BYE. */
+  async close(): Promise<void> {
+    for (const cancel of this.#cancelTimers) cancel();
+    await this.#queue.catch(() => undefined);
+    await this.#api?.close();
+    await Promise.all([...this.#streams.values()].map((stream) => stream.close()));
+    await this.#gb?.close();
+    await Promise.all(this.#links.map((link) => link.close()));
+    await this.#core?.close();
+  }
+
+  get feed(): Feed {
+    return this.#feed;
+  }
+
+  #link(platform: Platform, retryMs: number, heartbeatMs: number, core: Core): PlatformLink {
+    const { clock, logger } = this.#options;
+    return new PlatformLink({
+      platform,
+      database: core.database,
+      lotCodes: () => core.site.lots.map((lot) => lot.code),
+      clock,
+      logger: logger.child({ platform: platform.id }),
+      retryMs,
+      heartbeatMs,
+      readObject: (key) => core.readObject(key),
+      onOutcome: (message, outcome, attempts) => {
+        this.#metrics.deliveries.inc({ platform: platform.id, kind: message.kind, outcome: outcome.outcome });
+        const uid = 'visit' in message ? message.visit.uid : message.kind === 'photo' ? message.uid : null;
+        const facts = { platform: platform.id, kind: message.kind, uid, attempts };
+        if (outcome.outcome === 'delivered') this.#feed.publish('record-delivered', { ...facts, name: message.kind === 'photo' ? message.name : null });
+        else if (outcome.outcome === 'refused') this.#feed.publish('record-refused', { ...facts, reason: `${outcome.code} ${outcome.reason}` });
+        else this.#feed.publish('platform-unreachable', { ...facts, reason: outcome.reason });
+      },
+      onTrouble: (part, message) => this.#problems.set(part, message),
+    });
+  }
+
+  async #startIngest(core: Core): Promise<number> {
+    const { config, clock, logger } = this.#options;
+    const gbConfig = config.gb28181;
+    this.#ports = new PortPool({ ...gbConfig.mediaPorts, clock });
+    this.#ssrcs = new SsrcPool({ serverId: gbConfig.serverId, clock });
+    const gb = new GbServer({
+      serverId: gbConfig.serverId,
+      domain: gbConfig.domain,
+      host: gbConfig.host,
+      port: gbConfig.port,
+      ...(gbConfig.advertisedHost === null ? {} : { advertisedHost: gbConfig.advertisedHost }),
+      devicePassword: (deviceId) => {
+        const channel = core.site.cameras.find((camera) => camera.gb28181?.deviceId === deviceId)?.gb28181;
+        return channel ? (channel.password ?? gbConfig.defaultPassword) : null;
+      },
+      keepalive: { intervalMs: gbConfig.keepalive.interval, missed: gbConfig.keepalive.missed },
+      clock,
+      logger,
+      dateHeader: gbConfig.dateHeader,
+      stillSending: (deviceId) => [...this.#streams].some(([cameraId, stream]) => stream.status.state === 'streaming' && this.#cameraOf(core, cameraId)?.gb28181?.deviceId === deviceId),
+    });
+    this.#gb = gb;
+    gb.on('online', ({ device }) => this.#feed.publish('device-online', { deviceId: device.id, transport: device.transport }));
+    gb.on('offline', ({ device, reason }) => this.#feed.publish('device-offline', { deviceId: device.id, reason }));
+    await gb.start();
+    this.#follow(core);
+    return gb.address.udpPort;
+  }
+
+  #cameraOf(core: Core, cameraId: string): SiteCamera | undefined {
+    return core.site.cameras.find((camera) => camera.id === cameraId);
+  }
+
+  /** Starts the streams of all cameras of the site. */
+  #follow(core: Core): void {
+    for (const camera of core.site.cameras) {
+      if (!camera.gb28181 || this.#streams.has(camera.id)) continue;
+      const stream = this.#stream(camera, core);
+      this.#streams.set(camera.id, stream);
+      stream.start();
+    }
+  }
+
+  #stream(camera: SiteCamera, core: Core): CameraStream {
+    const { config, clock, logger } = this.#options;
+    const { gb28181 } = config;
+    if (!this.#gb || !this.#ports || !this.#ssrcs) throw new BerthwatchError('internal', 'SERVICE_ORDER', 'streams were started before signalling');
+    let before: CameraStreamStatus['state'] = 'none';
+    return new CameraStream({
+      camera,
+      server: this.#gb,
+      ports: this.#ports,
+      ssrcs: this.#ssrcs,
+      isForeignSsrc: (ssrc) => [...this.#streams].some(([cameraId, stream]) => cameraId !== camera.id && stream.ssrc === ssrc),
+      sink: {
+        append: (unit) => {
+          this.#metrics.unitsReceived.inc({ camera: camera.id });
+          this.#metrics.bytesReceived.inc({ camera: camera.id }, unit.data.length);
+          core.log.append(unit);
+        },
+        discontinuity: (cameraId, reason) => core.log.discontinuity(cameraId, reason),
+        streamEnded: (cameraId) => core.log.streamEnded(cameraId),
+      },
+      clock,
+      logger: logger.child({ cameraId: camera.id }),
+      bindHost: gb28181.host,
+      mediaHost: gb28181.advertisedHost ?? gb28181.host,
+      firstPacketTimeoutMs: gb28181.firstPacketTimeout,
+      silenceTimeoutMs: gb28181.silenceTimeout,
+      retry: { firstMs: gb28181.retry.first, longestMs: gb28181.retry.longest },
+      onState: (status) => {
+        if (status.state === 'streaming' && before !== 'streaming') this.#feed.publish('stream-up', { cameraId: camera.id, codec: status.codec, transport: camera.gb28181?.transport ?? null });
+        if (status.state !== 'streaming' && before === 'streaming') this.#feed.publish('stream-down', { cameraId: camera.id, reason: status.diagnosis });
+        before = status.state;
+        this.#problems.set(`camera/${camera.id}`, status.state === 'streaming' ? null : (status.diagnosis ?? null));
+      },
+      onMediaEvent: (event: MediaEvent) => this.#metrics.mediaEvents.inc({ camera: camera.id, event: event.type }),
+    });
+  }
+
+  async #startApi(core: Core): Promise<string> {
+    const { config, clock, logger } = this.#options;
+    const view = new ReadModel({
+      database: core.database,
+      site: () => core.site,
+      board: core.board,
+      streams: this.#streams,
+      isOnline: (deviceId) => this.#gb?.device(deviceId)?.online ?? false,
+      links: this.#links,
+      problems: this.#problems,
+      startedAt: this.#startedAt,
+      now: () => clock.now(),
+    });
+    const api = await createApi(
+      { ...config.http, consoleFolder: join(program.root, 'dist', 'console'), version: program.version, logger },
+      {
+        feed: this.#feed,
+        problems: () => this.#problems.list(),
+        status: () => view.status(),
+        cameras: () => view.cameras(),
+        visits: (filter) => view.visits(filter),
+        visit: (uid) => view.visit(uid),
+        picture: (id) => core.picture(id),
+        latestFrame: (cameraId) => core.latestFrame(cameraId),
+        metrics: async () => ({ contentType: this.#metrics.registry.contentType, text: await this.#metrics.registry.metrics() }),
+        site: () => Promise.resolve(core.site),
+        importSite: (site) => this.importSite(site),
+      },
+    );
+    this.#api = api;
+    try {
+      return await api.listen({ host: config.http.host, port: config.http.port });
+    } catch (cause) {
+      throw new BerthwatchError('unavailable', 'HTTP_LISTEN', `cannot serve HTTP on ${config.http.host}:${config.http.port}: ${messageOf(cause)}; change http.port`, { cause });
+    }
+  }
+
+  /** Replaces the site and starts anew what it concerns. */
+  importSite(site: Site): Promise<Awaited<ReturnType<Core['importSite']>>> {
+    const work = this.#queue.then(async () => {
+      const core = this.#core;
+      if (!core) throw new BerthwatchError('unavailable', 'SERVICE_STOPPED', 'the service is not running');
+      const before = new Map(core.site.cameras.map((camera) => [camera.id, JSON.stringify(camera)]));
+      const result = await core.importSite(site);
+      const now = new Map(site.cameras.map((camera) => [camera.id, JSON.stringify(camera)]));
+      for (const [cameraId, stream] of [...this.#streams]) {
+        if (before.get(cameraId) === now.get(cameraId)) continue;
+        this.#streams.delete(cameraId);
+        this.#problems.set(`camera/${cameraId}`, null);
+        await stream.close();
+      }
+      this.#follow(core);
+      return result;
+    });
+    this.#queue = work.catch(() => undefined);
+    return work;
+  }
+
+  #repeat(ms: number, work: () => void): void {
+    const slot = this.#cancelTimers.length;
+    const again = (): void => {
+      this.#cancelTimers[slot] = this.#options.clock.after(ms, () => {
+        work();
+        again();
+      });
+    };
+    again();
+  }
+
+  /** Turns the states of the parts into problems and metrics. */
+  #check(core: Core): void {
+    core.check();
+    this.#metrics.problems.set(this.#problems.list().length);
+    this.#metrics.devicesOnline.set(this.#gb?.devices().filter((device) => device.online).length ?? 0);
+    for (const link of this.#links) {
+      void link.counts().then(
+        (counts) => this.#metrics.outboxPending.set({ platform: counts.platform }, counts.pending),
+        () => undefined,
+      );
+    }
+  }
+}
