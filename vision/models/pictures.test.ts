@@ -5,7 +5,7 @@ import type { Picture } from '../decode/picture.js';
 import { ctcGreedy } from './ctc.js';
 import type { ModelInput, ReaderModel, VehiclesModel } from './manifest.js';
 import { suppress, type Detection } from './nms.js';
-import { assignPlates, plausible } from './plate-finder.js';
+import { assignPlates, closeUp, plausible } from './plate-finder.js';
 import { fillFromBands, plateBands, subQuad } from './rectify.js';
 import { detectionRegions, REGION_DEFAULTS } from './regions.js';
 import { fillFromBox, placeInput, toPicture } from './tensor.js';
@@ -212,6 +212,17 @@ describe('plates', () => {
     expect(assignPlates([near, far], [{ corners: quadAt(300, 330), score: 0.8 }, { corners: quadAt(301, 331), score: 0.9 }]).map((p) => p !== null)).toEqual([true, false]);
     expect(assignPlates([near, far], [{ corners: quadAt(220, 330), score: 0.8 }, { corners: quadAt(380, 280), score: 0.9 }]).map((p) => p !== null)).toEqual([true, true]);
     expect(assignPlates([near], [null])).toEqual([null]);
+  });
+
+  it('that were small in the first look get a closer crop around them', () => {
+    const input256 = { width: 256, height: 192 };
+    expect(closeUp({ corners: quadAt(500, 300), inputWidth: 80 }, input256)).toBeNull();
+    const crop = closeUp({ corners: quadAt(500, 300), inputWidth: 30 }, input256)!;
+    expect(crop.x + crop.width / 2).toBe(530);
+    expect(crop.y + crop.height / 2).toBe(310);
+    // 60 picture pixels of plate become 90 of the input.
+    expect((60 * 256) / crop.width).toBeCloseTo(90, 6);
+    expect(crop.width / crop.height).toBeCloseTo(256 / 192, 6);
   });
 
   it('must be convex, clockwise and of some size', () => {

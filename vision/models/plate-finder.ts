@@ -1,4 +1,4 @@
-import { boundingBox, type Box, type Quad } from '../../base/geometry.js';
+import { boundingBox, boxIou, type Box, type Quad } from '../../base/geometry.js';
 import type { Picture } from '../decode/picture.js';
 import type { PlatesModel } from './manifest.js';
 import type { ModelSession } from './session.js';
@@ -15,14 +15,50 @@ export function withMargin(box: Box, margin: number): Box {
   return { x: box.x - box.width * margin, y: box.y - box.height * margin, width: box.width * (1 + 2 * margin), height: box.height * (1 + 2 * margin) };
 }
 
-/** The best plate in each vehicle's full-resolution crop; null where none reaches the threshold. */
+/** Width in input pixels that a plate should have in the second look, and below which a second look pays. */
+const CLOSE_UP_PLATE_PX = 90;
+/** Where the first look saw the plate no smaller than this share of the second, it is kept. */
+const CLOSE_ENOUGH = 0.75;
+
+/**
+ * The best plate in each vehicle's full-resolution crop; null where none reaches the threshold. Plates that were small in the
+ * network's input are looked at again in a closer crop around them, which makes their corners exact.
+ */
 export async function findPlates(session: ModelSession<PlatesModel>, picture: Picture, vehicles: readonly Box[]): Promise<(FoundPlate | null)[]> {
   const { entry } = session;
+  const first = await search(session, picture, vehicles.map((box) => withMargin(box, entry.cropMargin)));
+  const again = first.flatMap((plate, i) => {
+    const crop = plate && closeUp(plate, entry.input);
+    return crop ? [{ i, crop }] : [];
+  });
+  const second = await search(session, picture, again.map(({ crop }) => crop));
+  const result: (FoundPlate | null)[] = first.map((plate) => plate && { corners: plate.corners, score: plate.score });
+  for (const [k, { i }] of again.entries()) {
+    const closer = second[k];
+    const before = result[i] as FoundPlate;
+    // The closer look may only move the corners a little: it must be the same plate.
+    if (closer && boxIou(boundingBox(closer.corners), boundingBox(before.corners)) > 0.3) result[i] = { corners: closer.corners, score: Math.max(before.score, closer.score) };
+  }
+  return result;
+}
+
+/** The crop for a second look at a plate; null where the first was close enough. */
+export function closeUp(plate: { corners: Quad; inputWidth: number }, input: { width: number; height: number }): Box | null {
+  if (plate.inputWidth >= CLOSE_UP_PLATE_PX * CLOSE_ENOUGH) return null;
+  const box = boundingBox(plate.corners);
+  const width = (box.width * input.width) / CLOSE_UP_PLATE_PX;
+  const height = (width * input.height) / input.width;
+  return { x: box.x + box.width / 2 - width / 2, y: box.y + box.height / 2 - height / 2, width, height };
+}
+
+async function search(session: ModelSession<PlatesModel>, picture: Picture, crops: readonly Box[]): Promise<((FoundPlate & { inputWidth: number }) | null)[]> {
+  const { entry } = session;
   const mappings: InputMapping[] = [];
-  const outputs = await session.run(vehicles.length, (tensor, slot, i) => {
-    mappings[i] = fillFromBox(tensor, slot, picture, withMargin(vehicles[i] as Box, entry.cropMargin), entry.input);
+  const outputs = await session.run(crops.length, (tensor, slot, i) => {
+    mappings[i] = fillFromBox(tensor, slot, picture, crops[i] as Box, entry.input);
   });
   return outputs.map((output, i) => {
+    const mapping = mappings[i] as InputMapping;
     const scores = part(entry, output, entry.outputs.scores).data;
     const corners = part(entry, output, entry.outputs.corners).data;
     let best = -1;
@@ -31,8 +67,9 @@ export async function findPlates(session: ModelSession<PlatesModel>, picture: Pi
       if (score >= entry.thresholds.score && (best < 0 || score > (scores[best] as number))) best = a;
     }
     if (best < 0) return null;
-    const quad = quadAt(corners, best, mappings[i] as InputMapping);
-    return quad && plausible(quad) ? { corners: quad, score: Math.min(1, scores[best] as number) } : null;
+    const quad = quadAt(corners, best, mapping);
+    if (!quad || !plausible(quad)) return null;
+    return { corners: quad, score: Math.min(1, scores[best] as number), inputWidth: boundingBox(quad).width * mapping.scaleX };
   });
 }
 
