@@ -15,6 +15,7 @@ import { migrate } from '../storage/catalogue/migrate.js';
 import { FootageLog } from '../storage/footage/footage-log.js';
 import type { LogPosition } from '../storage/footage/segment.js';
 import { FileObjectStore } from '../storage/objects/file-object-store.js';
+import { readObject } from '../storage/objects/read-object.js';
 import { VisionPool } from '../vision/child/pool.js';
 import { CameraAnalyser, type AnalysedStep } from './analysis/camera-analyser.js';
 import { inFolder, type Config } from './config/config.js';
@@ -68,7 +69,7 @@ export class Core {
     this.#database = await this.#openDatabase();
     await migrate(this.#database, { clock, logger });
     this.#site = await this.#sites.read();
-    this.#objects = new FileObjectStore({ folder: join(config.dataFolder, 'objects') });
+    this.#objects = new FileObjectStore({ folder: join(config.dataFolder, 'objects'), clock });
     await this.#objects.start();
     this.#log = new FootageLog({ folder: join(config.dataFolder, 'footage'), database: this.#database, clock, logger, segmentMs: config.footage.segment });
     await this.#log.start();
@@ -141,7 +142,7 @@ export class Core {
   }
 
   async readObject(key: string): Promise<Uint8Array> {
-    return this.#require(this.#objects).get(key);
+    return readObject(this.#require(this.#objects), key);
   }
 
   /** JPEG of an evidence picture, or null where there is none. */

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { program } from '../../base/program-root.js';
 import { readConfig } from './config.js';
 import { parseYaml } from './read-yaml.js';
 import { cameraSite, SiteSchema, type SiteCamera } from './site.js';
@@ -36,6 +37,11 @@ describe('readConfig', () => {
   it('refuses to be reachable without a token', () => {
     expect(() => read('http: { host: 0.0.0.0 }')).toThrow(/set http\.token/);
     expect(read('http: { host: 0.0.0.0 }', { BERTHWATCH_TOKEN: 'a-token-of-some-length' }).http.token).toBe('a-token-of-some-length');
+  });
+
+  it('reads the example that docker/ ships', () => {
+    const config = readConfig(join(program.root, 'docker', 'berthwatch.yaml'), { BERTHWATCH_TOKEN: 'a-token-of-some-length' });
+    expect(config.gb28181.advertisedHost).not.toBeNull();
   });
 
   it('takes DATABASE_URL from the environment', () => {
