@@ -75,7 +75,7 @@ export class Eyes {
     let gate: GateState | null = request.gate ?? null;
     const frames: ExaminedFrame[] = [];
     const missing = await this.#decode(request.units, request.frames, times, async ({ index, unit, picture, damaged }) => {
-      const look = timed(times, 'look', () => lookAt(picture, request.regions));
+      const look = timed(times, 'look', () => lookAt(picture, request.regions, unit.keyframe));
       const health = healthOf(look, damaged);
       const reason = gated ? gateReason(gate, { capturedAt: unit.capturedAt, width: picture.width, height: picture.height, look }) : 'asked';
       let observation: Observation;

@@ -31,7 +31,7 @@ function street(over: { shift?: number; tilt?: number; light?: number; add?: num
 }
 
 const berths = [[[300, 250], [440, 250], [440, 300], [300, 300]], [[460, 250], [600, 250], [600, 300], [460, 300]]] as const;
-const look = (over: Parameters<typeof street>[0] = {}): FrameLook => lookAt(street(over), berths.map((b) => [...b]));
+const look = (over: Parameters<typeof street>[0] & { keyframe?: boolean } = {}): FrameLook => lookAt(street(over), berths.map((b) => [...b]), over.keyframe ?? true);
 
 describe('looks', () => {
   it('have thumbnails of fixed size and are the same for the same picture', () => {
@@ -47,7 +47,7 @@ describe('looks', () => {
     const stride = W + 32;
     const y = new Uint8Array(stride * H).fill(99);
     for (let row = 0; row < H; row++) y.set(tight.y.subarray(row * W, (row + 1) * W), row * stride);
-    expect(lookAt({ ...tight, y, strideY: stride }, []).checksum).toBe(lookAt(tight, []).checksum);
+    expect(lookAt({ ...tight, y, strideY: stride }, [], true).checksum).toBe(lookAt(tight, [], true).checksum);
   });
 });
 
@@ -76,7 +76,10 @@ describe('picture health', () => {
     expect(run([look(), look(), look()]).health.frozen).toBe(true);
     expect(run([look(), look()]).health.frozen).toBe(false);
     expect(run([look({ seed: 1 }), look({ seed: 2 }), look({ seed: 3 }), look({ seed: 4 })]).health.frozen).toBe(false);
-    const frozen = run([look(), look(), look()]);
+    // An encoder repeats pictures between keyframes where nothing moves.
+    expect(run([look(), ...Array.from({ length: 9 }, () => look({ keyframe: false })), look({ seed: 2 })]).health.frozen).toBe(false);
+    const frozen = run([look(), look({ keyframe: false }), look(), look()]);
+    expect(frozen.health.frozen).toBe(true);
     expect(run([look({ seed: 9 })], frozen.state, 60_000).health.frozen).toBe(false);
   });
 
@@ -124,7 +127,7 @@ describe('gate', () => {
     const damaged = observation(1_000_000);
     expect(gateReason(gateAfterInference(look(), { ...damaged, health: { ...damaged.health, damaged: true } }), frame({}))).toBe('was-damaged');
     // Without berths there is nothing to compare: the models run.
-    expect(gateReason({ ...state(), berths: [] }, { ...frame({}), look: lookAt(street(), []) })).toBe('first');
+    expect(gateReason({ ...state(), berths: [] }, { ...frame({}), look: lookAt(street(), [], true) })).toBe('first');
   });
 
   it('adds up slow change, because it compares with the last inferred frame', () => {

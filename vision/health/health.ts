@@ -37,11 +37,15 @@ export function healthOf(look: FrameLook, damaged: boolean): PictureHealth {
   return { black, blurred: !black && look.edge < BLURRED_EDGE, frozen: false, moved: false, damaged };
 }
 
-/** Judges a keyframe against what is remembered. Pure: give keyframes of one camera in order of `capturedAt`. */
+/** Judges a picture against what is remembered. Pure: give pictures of one camera in order of `capturedAt`. */
 export function judgeHealth(state: HealthState, capturedAt: number, look: FrameLook, damaged: boolean): { state: HealthState; health: PictureHealth } {
   const alone = healthOf(look, damaged);
-  const equalLooks = state.checksum === look.checksum ? state.equalLooks + 1 : 1;
-  const next: HealthState = { ...state, checksum: look.checksum, equalLooks };
+  let { checksum, equalLooks } = state;
+  if (look.checksum !== null) {
+    equalLooks = look.checksum === checksum ? equalLooks + 1 : 1;
+    checksum = look.checksum;
+  }
+  const next: HealthState = { ...state, checksum, equalLooks };
   const health = { ...alone, frozen: equalLooks >= FROZEN_LOOKS };
   // A picture without content says nothing about where the camera looks.
   if (alone.black || alone.blurred || damaged) return { state: next, health };

@@ -14,8 +14,11 @@ export const BERTH_HEIGHT = 16;
  * Luma bytes in the picture's own coding; full-range pictures are not rescaled, comparisons are within one camera.
  */
 export interface FrameLook {
-  /** Checksum of all luma: equal only for pictures that are the same to the last bit. */
-  checksum: number;
+  /**
+   * Checksum of all luma: equal only for pictures that are the same to the last bit. Null for pictures between keyframes:
+   * where nothing moves an encoder may repeat a picture there without the camera being frozen.
+   */
+  checksum: number | null;
   /** 99th percentile of luma, 0 (no light anywhere) to 255, as if full range. */
   brightest: number;
   /** 99.5th percentile of luma steps over four pixels: how hard the hardest edges are. */
@@ -26,11 +29,11 @@ export interface FrameLook {
   berths: Uint8Array[];
 }
 
-/** Looks at a picture. `berths`: ground polygons in picture pixels. Deterministic; costs about 3 ms for 1080p. */
-export function lookAt(picture: Picture, berths: readonly Polygon[]): FrameLook {
+/** Looks at a picture. `berths`: ground polygons in picture pixels. Deterministic. */
+export function lookAt(picture: Picture, berths: readonly Polygon[], keyframe: boolean): FrameLook {
   const whole = alignedBox(picture, { x: 0, y: 0, width: picture.width, height: picture.height });
   return {
-    checksum: lumaChecksum(picture),
+    checksum: keyframe ? lumaChecksum(picture) : null,
     ...contrast(picture),
     scene: scaleRegion(picture, whole, SCENE_WIDTH, SCENE_HEIGHT).y,
     berths: berths.map((berth) => scaleRegion(picture, alignedBox(picture, berthView(berth)), BERTH_WIDTH, BERTH_HEIGHT).y),
