@@ -4,14 +4,24 @@ const UTF8 = new TextDecoder('utf-8', { fatal: true });
 
 /**
  * MANSCDP text from bytes. Devices write GB2312, GB18030 or UTF-8, and their prolog often names another one, so the bytes
- * decide: valid UTF-8 (with or without a mark) is UTF-8, all else GB18030, which contains GBK and GB2312.
+ * decide: what is valid UTF-8 is UTF-8, all else GB18030, which contains GBK and GB2312.
+ *
+ * One trap: some GB2312 words are valid UTF-8 by accident ("路" is C2 B7, a middle dot). Such accidents are made of
+ * two-byte sequences, while Chinese in UTF-8 takes three; so text with no character beyond them is UTF-8 only if it says so.
  */
 export function decodeText(bytes: Uint8Array): string {
+  let text: string;
   try {
-    return UTF8.decode(bytes);
+    text = UTF8.decode(bytes);
   } catch {
-    return iconv.decode(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), 'gb18030');
+    return decodeGb(bytes);
   }
+  if (!/[\u0080-\u07ff]/.test(text) || /[\u0800-\uffff]/.test(text)) return text;
+  return /^[^>]{0,100}encoding\s*=\s*["']utf-?8/i.test(text) || (bytes[0] === 0xef && bytes[1] === 0xbb) ? text : decodeGb(bytes);
+}
+
+function decodeGb(bytes: Uint8Array): string {
+  return iconv.decode(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), 'gb18030');
 }
 
 export type Charset = 'GB2312' | 'GB18030';

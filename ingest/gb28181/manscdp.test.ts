@@ -29,6 +29,16 @@ describe('reading', () => {
     expect(collector.result().items[0]?.name).toBe('香港\u{20000}路1');
   });
 
+  it('is not deceived by GB2312 that is valid UTF-8 by accident', () => {
+    const xml = (prolog: string, name: string): string => `<?xml version="1.0" encoding="${prolog}"?><Notify><CmdType>x</CmdType><Name>${name}</Name></Notify>`;
+    const accident = iconv.encode(xml('GB2312', '路'), 'gb2312');
+    expect(accident.toString('utf8')).toContain('\u00b7');
+    expect(textOf(parseManscdp(accident).element, 'Name')).toBe('路');
+    // The prolog lies the other way round: Chinese in UTF-8 under the name of GB2312.
+    expect(textOf(parseManscdp(Buffer.from(xml('GB2312', '路口'))).element, 'Name')).toBe('路口');
+    expect(textOf(parseManscdp(Buffer.from(xml('UTF-8', 'Caf\u00e9'))).element, 'Name')).toBe('Caf\u00e9');
+  });
+
   it('takes CmdType from an attribute, CDATA, and trailing NULs', () => {
     expect(parseManscdp(file('attribute-cmdtype')).cmdType).toBe('Keepalive');
     expect(parseManscdp(file('cdata')).cmdType).toBe('Keepalive');
@@ -58,17 +68,17 @@ describe('reading', () => {
   });
 
   // At this size, anything whose work grows with the square of the length takes minutes.
-  it.each(['<a &', '<', '&', '<!--', '<?a ', '<![CDATA[', '<a>', '<a b="', '<a    ', '</a>', '<I>x</I>', ' a="1"', '<a b="c" ', '&a;', '<!'])('is linear over many "%s"', (piece) => {
-    const hostile = `<Notify><CmdType>x</CmdType>${piece.repeat(400_000 / piece.length)}</Notify>`;
+  it('is linear, whatever there is to repair', () => {
+    const pieces = ['<a &', '<', '&', '<!--', '<?a ', '<![CDATA[', '<a>', '<a b="', '<a    ', '</a>', '<I>x</I>', ' a="1"', '<a b="c" ', '&a;', '<!'];
     const began = performance.now();
-    for (const read of [parseXml, repairXml]) {
+    for (const piece of pieces) {
       try {
-        read(hostile);
+        repairXml(`<Notify><CmdType>x</CmdType>${piece.repeat(300_000 / piece.length)}</Notify>`);
       } catch {
-        // Refused or read: the point is that it ends.
+        // Refused or repaired: the point is that it ends.
       }
     }
-    expect(performance.now() - began).toBeLessThan(15_000);
+    expect(performance.now() - began).toBeLessThan(20_000);
   });
 
   it('repair leaves entities alone', () => expect(repairXml('<a>&amp;&#65;&x;</a>')).toBe('<a>&amp;&#65;&amp;x;</a>'));

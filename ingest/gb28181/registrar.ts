@@ -42,6 +42,8 @@ export class Registrar {
   readonly #authenticator: Authenticator;
   readonly #byAddress: FailureLimiter;
   readonly #byDevice: FailureLimiter;
+  /** Refusals told of per address and minute: strangers shall not fill the log. */
+  readonly #notices: FailureLimiter;
   readonly #table: DeviceTable;
   readonly #presence: Presence;
   readonly #events: GbEmitter;
@@ -55,6 +57,7 @@ export class Registrar {
     this.#authenticator = new Authenticator({ realm: options.domain, algorithms: options.algorithms, offerQop: options.offerQop, nonceLifetimeMs: options.nonceLifetimeMs, clock });
     this.#byAddress = new FailureLimiter({ clock, limit: options.failuresPerAddress, windowMs: WINDOW_MS });
     this.#byDevice = new FailureLimiter({ clock, limit: options.failuresPerDevice, windowMs: WINDOW_MS });
+    this.#notices = new FailureLimiter({ clock, limit: 30, windowMs: WINDOW_MS });
   }
 
   register(incoming: IncomingRequest): void {
@@ -160,6 +163,8 @@ export class Registrar {
 
   #refuse(incoming: IncomingRequest, deviceId: string | null, reason: string): void {
     const source = incoming.flow.remote;
+    if (this.#notices.blockedFor(source.host) > 0) return;
+    this.#notices.fail(source.host);
     this.#options.logger.warn({ device: deviceId, source, reason }, 'a registration was refused');
     this.#events.emit('refused', { deviceId, source, reason });
   }

@@ -7,8 +7,8 @@ import type { Device } from './device.js';
 export interface FactoryOptions {
   serverId: string;
   domain: string;
-  advertisedHost: string;
-  /** The port that a peer on this flow knows us by. */
+  /** The host and the port that a peer on this flow knows us by. */
+  hostOf: (flow: Flow) => string;
   portOf: (flow: Flow) => number;
 }
 
@@ -26,17 +26,17 @@ export class RequestFactory {
   }
 
   contact(flow: Flow): string {
-    const { serverId, advertisedHost, portOf } = this.#options;
-    return `<sip:${serverId}@${uriHost(advertisedHost)}:${portOf(flow)}>`;
+    const { serverId, hostOf, portOf } = this.#options;
+    return `<sip:${serverId}@${uriHost(hostOf(flow))}:${portOf(flow)}>`;
   }
 
   /** @param target the device's or a channel's id */
   create(method: string, device: Device, target = device.id): SipRequest {
-    const { serverId, domain, advertisedHost } = this.#options;
+    const { serverId, domain, hostOf } = this.#options;
     const headers = SipHeaders.of([
       ['From', `<sip:${serverId}@${domain}>;tag=${newTag()}`],
       ['To', `<sip:${target}@${domain}>`],
-      ['Call-ID', newCallId(uriHost(advertisedHost))],
+      ['Call-ID', newCallId(uriHost(hostOf(device.flow)))],
       ['CSeq', `1 ${method}`],
       ['Max-Forwards', '70'],
     ]);

@@ -32,7 +32,7 @@ export interface GbServerOptions {
   host: string;
   /** One port for UDP and TCP; 0 takes free ones, see `address`. */
   port: number;
-  /** The host that devices are told in Via and Contact; needed where `host` is a wildcard. */
+  /** The host that devices are told in Via and Contact; needed behind NAT, else `EndpointOptions.advertisedHost` says what is taken. */
   advertisedHost?: string;
   /** The password of a device, null for devices that may not register. */
   devicePassword: (deviceId: string) => string | null;
@@ -79,17 +79,23 @@ export class GbServer {
     if (!isGbId(options.serverId)) throw new BerthwatchError('bad-input', 'GB_SERVER_ID', `the server id "${options.serverId}" is not 20 digits`);
     const { clock, serverId, domain } = options;
     const logger = options.logger.child({ part: 'gb28181' });
-    const advertisedHost = options.advertisedHost ?? options.host;
     this.#events = new GbEmitter(logger);
     this.#endpoint = new SipEndpoint(
-      { host: options.host, port: options.port, advertisedHost, clock, logger, ...(options.timers ? { timers: options.timers } : {}) },
+      {
+        host: options.host,
+        port: options.port,
+        clock,
+        logger,
+        ...(options.advertisedHost === undefined ? {} : { advertisedHost: options.advertisedHost }),
+        ...(options.timers ? { timers: options.timers } : {}),
+      },
       {
         onRequest: (incoming) => this.#onRequest(incoming),
         onStrayResponse: (response, flow) => this.#sessions.receiveStray(response, flow, this.#table.atSource(flow.key).length > 0),
         onFlowClosed: (flow) => this.#onFlowClosed(flow),
       },
     );
-    const factory = new RequestFactory({ serverId, domain, advertisedHost, portOf: (flow) => this.#endpoint.portOf(flow) });
+    const factory = new RequestFactory({ serverId, domain, hostOf: (flow) => this.#endpoint.hostOf(flow), portOf: (flow) => this.#endpoint.portOf(flow) });
     this.#sessions = new Sessions({ serverId, clock, logger, byeTimeoutMs: options.byeTimeoutMs ?? 3000 }, this.#endpoint, factory, this.#events);
     this.#presence = new Presence(
       { clock, logger, keepalive: options.keepalive, ...(options.stillSending ? { stillSending: options.stillSending } : {}) },

@@ -7,6 +7,7 @@ import { parseMessage, serializeMessage } from './codec.js';
 import type { Flow } from './flow.js';
 import { uriHost } from './header-values.js';
 import type { EndpointHandler, RequestHooks } from './incoming.js';
+import { isWildcard, localAddressFor } from './local-address.js';
 import { STRANGER_LIMITS, TRUSTED_LIMITS } from './limits.js';
 import type { SipRequest, SipResponse } from './message.js';
 import { excerpt } from './scanner.js';
@@ -21,8 +22,8 @@ export interface EndpointOptions {
   host: string;
   /** One port for UDP and TCP; 0 takes free ones. */
   port: number;
-  /** The host that peers are told in Via and Contact. */
-  advertisedHost: string;
+  /** The host that peers are told in Via and Contact; without it the bound address, or for a wildcard the one nearest to the peer. */
+  advertisedHost?: string;
   clock: Clock;
   logger: Logger;
   timers?: SipTimers;
@@ -58,7 +59,7 @@ export class SipEndpoint {
         logger,
         timers: options.timers ?? RFC_TIMERS,
         maxServerTransactions: options.maxServerTransactions ?? 20_000,
-        sentBy: (flow) => `${uriHost(options.advertisedHost)}:${this.portOf(flow)}`,
+        sentBy: (flow) => `${uriHost(this.hostOf(flow))}:${this.portOf(flow)}`,
         flowTo: (_flow, remote) => this.#udp.flowTo(remote),
       },
       handler,
@@ -113,6 +114,12 @@ export class SipEndpoint {
   async close(): Promise<void> {
     this.#layer.close();
     await Promise.all([this.#udp.close(), this.#tcp.close()]);
+  }
+
+  /** The host that a peer on this flow is told. */
+  hostOf(flow: Flow): string {
+    const { advertisedHost, host } = this.#options;
+    return advertisedHost ?? (isWildcard(host) ? localAddressFor(flow.remote.host) : host);
   }
 
   /** The port that a peer on this flow knows us by. */

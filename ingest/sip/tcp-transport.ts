@@ -125,7 +125,7 @@ export class TcpTransport {
     try {
       messages = flow.framer.push(chunk);
     } catch (error) {
-      this.#logger.warn({ remote: flow.remote, error: messageOf(error) }, 'a SIP connection is closed: its bytes cannot be followed');
+      this.#logger.debug({ remote: flow.remote, error: messageOf(error) }, 'a SIP connection is closed: its bytes cannot be followed');
       socket.destroy();
       return;
     }
