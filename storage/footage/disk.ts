@@ -1,6 +1,6 @@
 import { constants } from 'node:fs';
 import { mkdir, open, readdir, rename, unlink, type FileHandle } from 'node:fs/promises';
-import { BerthwatchError, messageOf } from '../../base/errors.js';
+import { isMissing } from '../disk-error.js';
 
 /** A file being written. */
 export interface DiskFile {
@@ -124,26 +124,3 @@ export const nodeDisk: Disk = {
   rename,
   remove: unlink,
 };
-
-export function isMissing(error: unknown): boolean {
-  return (error as NodeJS.ErrnoException).code === 'ENOENT';
-}
-
-const REMEDIES: Record<string, string> = {
-  ENOSPC: 'the disk is full: free space or shorten the retention',
-  EDQUOT: 'the quota is used up: raise it or shorten the retention',
-  EROFS: 'the disk is read-only: look for errors of the device and mount it for writing again',
-  EACCES: 'permission denied: let the user that runs berthwatch write there',
-  EPERM: 'not permitted: let the user that runs berthwatch write there',
-  ENOENT: 'it is not there: mount the disk, or restore the folder',
-  ENOTDIR: 'a file stands where a folder is needed',
-  EIO: 'the device reports errors: check the disk',
-};
-
-/** What the system said about `path`, as an error of ours that says what to do. */
-export function diskError(error: unknown, path: string): BerthwatchError {
-  if (error instanceof BerthwatchError) return error;
-  const code = (error as NodeJS.ErrnoException).code ?? '';
-  const remedy = REMEDIES[code];
-  return new BerthwatchError('unavailable', 'FOOTAGE_DISK', `${path}: ${remedy ?? messageOf(error)}${remedy ? ` (${code})` : ''}`, { cause: error, detail: { errno: code } });
-}

@@ -22,10 +22,11 @@ let disk: FaultyDisk;
 
 beforeAll(async () => {
   postgres = await startTestPostgres();
+  database = await postgres.freshDatabase({ patienceMs: 300 });
 });
 afterAll(() => postgres.stop());
 beforeEach(async () => {
-  database = await postgres.freshDatabase({ patienceMs: 300 });
+  await database.query('TRUNCATE footage_log, footage_camera, footage_segment, footage_gap');
   folder = await mkdtemp(join(tmpdir(), 'berthwatch-footage-'));
   logs = [];
   disk = new FaultyDisk();
@@ -392,7 +393,7 @@ describe('FootageLog and whose folder it is', () => {
     const gops = await take(log, 35);
     const gaps = await log.gaps('camera-1', T0, T0 + 65_000);
     await log.close();
-    database = await postgres.freshDatabase();
+    await database.query('TRUNCATE footage_log, footage_camera, footage_segment, footage_gap');
     const again = open();
     const report = await again.start();
     expect(report.recovered.reduce((sum, segment) => sum + segment.gops, 0)).toBe(35);

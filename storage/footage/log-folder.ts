@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { BerthwatchError } from '../../base/errors.js';
-import { diskError, isMissing, type Disk } from './disk.js';
+import { diskError, isMissing } from '../disk-error.js';
+import type { Disk } from './disk.js';
 
 const META = 'meta';
 const CAMERAS = 'cameras';

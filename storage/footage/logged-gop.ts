@@ -1,6 +1,7 @@
 import { BerthwatchError, messageOf } from '../../base/errors.js';
 import type { AccessUnit, Codec } from '../../ingest/access-unit.js';
-import { diskError, isMissing, type Disk } from './disk.js';
+import { diskError, isMissing } from '../disk-error.js';
+import type { Disk } from './disk.js';
 import { readFragment, toAccessUnit, type Fragment, type FragmentUnit } from './fragment.js';
 import type { IndexedGop } from './gop-index.js';
 import type { LogFolder } from './log-folder.js';

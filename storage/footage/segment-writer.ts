@@ -1,5 +1,6 @@
 import { createHash, type Hash } from 'node:crypto';
-import { diskError, isMissing, type Disk, type DiskFile } from './disk.js';
+import { diskError, isMissing } from '../disk-error.js';
+import type { Disk, DiskFile } from './disk.js';
 import { writeFragment } from './fragment.js';
 import type { PendingGop } from './gop-assembler.js';
 import type { IndexedGop } from './gop-index.js';
