@@ -21,6 +21,8 @@ export type FrameSink = (frame: Buffer, afterDamage: boolean) => void;
 const RTP_HEADER = 12;
 /** Longest frame believed without its SSRC being known: real senders stay near 1.4 kB, some write up to 8 kB. */
 const MAX_UNPROVEN = 10_240;
+/** Packets of another SSRC in a row that make it the stream's. */
+const ADOPT_AFTER = 3;
 const MAX_FRAME = 65_535;
 const DOLLAR = 0x24;
 const PACK_START = Buffer.from([0, 0, 1, 0xba]);
@@ -34,6 +36,7 @@ export class Rfc4571Deframer {
   #dollar: boolean | null = null;
   #ssrc: number | null;
   #ssrcNeedle: Buffer | null = null;
+  #newcomer: { ssrc: number; frames: number } | null = null;
   #searching = false;
   #damaged = false;
   readonly stats: DeframerStats = { frames: 0, resyncs: 0, skippedBytes: 0 };
@@ -85,12 +88,22 @@ export class Rfc4571Deframer {
     const damaged = this.#damaged;
     this.#damaged = false;
     this.stats.frames++;
-    if (!isRtcpType(frame[1] as number)) {
-      const ssrc = frame.readUInt32BE(8);
-      if (ssrc !== this.#ssrc) this.#ssrcNeedle = null;
-      this.#ssrc = ssrc;
-    }
+    if (!isRtcpType(frame[1] as number)) this.#learn(frame.readUInt32BE(8));
     this.#sink(frame, damaged);
+  }
+
+  /** Another SSRC becomes the stream's after a few packets only: damage can make up one or two. */
+  #learn(ssrc: number): void {
+    if (ssrc === this.#ssrc) {
+      this.#newcomer = null;
+      return;
+    }
+    if (this.#newcomer?.ssrc === ssrc) this.#newcomer.frames++;
+    else this.#newcomer = { ssrc, frames: 1 };
+    if (this.#ssrc !== null && this.#newcomer.frames < ADOPT_AFTER) return;
+    this.#ssrc = ssrc;
+    this.#ssrcNeedle = null;
+    this.#newcomer = null;
   }
 
   /** Bytes before the packet (2 or 4); 0 where too few are there to tell. */
@@ -115,7 +128,9 @@ export class Rfc4571Deframer {
     if (isRtcpType(bytes[start + 1] as number)) {
       // RFC 3550 section 6.4: the length field of the first packet of a compound is in words less one.
       if ((bytes.readUInt16BE(start + 2) + 1) * 4 > length || length > MAX_UNPROVEN) return 'bad';
-      return bytes.length < ends ? 'more' : 'good';
+      if (bytes.length < ends) return 'more';
+      // RTCP of another source than the stream's: believed if the stream goes on behind it.
+      return this.#ssrc === null || bytes.readUInt32BE(start + 4) === this.#ssrc ? 'good' : this.#confirmed(bytes, ends, head, this.#ssrc);
     }
     if (length < RTP_HEADER) return 'bad';
     const ssrc = bytes.readUInt32BE(start + 8);
@@ -126,7 +141,10 @@ export class Rfc4571Deframer {
     if (length > MAX_UNPROVEN) return 'bad';
     if (this.#ssrc === null || this.stats.frames === 0) return bytes.length < ends ? 'more' : 'good';
     // Another SSRC in mid-stream: either damage or a restarted encoder, whose next packet has the new one too.
-    return this.#confirmed(bytes, ends, head, ssrc);
+    const verdict = this.#confirmed(bytes, ends, head, ssrc);
+    // While that packet is awaited: the old SSRC going on behind this place proves that it was damage.
+    if (verdict === 'more' && this.#searchNeedle(bytes, at + 1, head, this.#needleOf(this.#ssrc), 8)?.sure) return 'bad';
+    return verdict;
   }
 
   /** Does a packet of `ssrc` begin at `at`? */
@@ -140,43 +158,40 @@ export class Rfc4571Deframer {
   /** The next place where a frame begins; where none is `sure`, the place from which to keep bytes. */
   #search(bytes: Buffer, from: number): { at: number; sure: boolean } {
     const head = this.#dollar === true ? 4 : 2;
-    const bySsrc = this.#searchSsrc(bytes, from, head);
+    const bySsrc = this.#ssrc === null ? null : this.#searchNeedle(bytes, from, head, this.#needleOf(this.#ssrc), 8);
     if (bySsrc?.sure) return bySsrc;
-    const byPack = this.#searchPack(bytes, from, head);
-    if (byPack !== null && (bySsrc === null || byPack < bySsrc.at)) return { at: byPack, sure: true };
+    const byPack = this.#searchNeedle(bytes, from, head, PACK_START, RTP_HEADER);
+    if (byPack?.sure) return byPack;
     // Nothing yet: keep what could still hold the beginning of a frame, and never more than the longest one.
-    const keep = bySsrc?.at ?? Math.max(from, bytes.length - (head + RTP_HEADER + PACK_START.length));
+    const tail = Math.max(from, bytes.length - (head + RTP_HEADER + PACK_START.length));
+    const keep = Math.min(bySsrc?.at ?? tail, byPack?.at ?? tail);
     return { at: Math.max(keep, bytes.length - MAX_FRAME - 2 * RTP_HEADER), sure: false };
   }
 
-  #searchSsrc(bytes: Buffer, from: number, head: 2 | 4): { at: number; sure: boolean } | null {
-    if (this.#ssrc === null) return null;
-    if (!this.#ssrcNeedle) {
-      this.#ssrcNeedle = Buffer.alloc(4);
-      this.#ssrcNeedle.writeUInt32BE(this.#ssrc);
-    }
+  /**
+   * Looks for an RTP packet that has `needle` at `offset` and is followed by another one of the same SSRC: what stands
+   * before the hole's end may look like a header, but its length leads nowhere.
+   */
+  #searchNeedle(bytes: Buffer, from: number, head: 2 | 4, needle: Buffer, offset: number): { at: number; sure: boolean } | null {
     let open: number | null = null;
-    for (let hit = bytes.indexOf(this.#ssrcNeedle, from); hit >= 0; hit = bytes.indexOf(this.#ssrcNeedle, hit + 1)) {
-      const start = hit - 8;
+    for (let hit = bytes.indexOf(needle, from); hit >= 0; hit = bytes.indexOf(needle, hit + 1)) {
+      const start = hit - offset;
       const at = start - head;
-      if (at < from || (bytes[start] as number) >> 6 !== 2) continue;
+      if (at < from || (bytes[start] as number) >> 6 !== 2 || isRtcpType(bytes[start + 1] as number)) continue;
       const length = bytes.readUInt16BE(start - 2);
-      if (length < RTP_HEADER) continue;
-      const next = this.#confirmed(bytes, start + length, head, this.#ssrc);
+      if (length < RTP_HEADER || bytes.length < start + RTP_HEADER) continue;
+      const next = this.#confirmed(bytes, start + length, head, bytes.readUInt32BE(start + 8));
       if (next === 'good') return { at, sure: true };
       if (next === 'more' && open === null) open = at;
     }
     return open === null ? null : { at: open, sure: false };
   }
 
-  #searchPack(bytes: Buffer, from: number, head: 2 | 4): number | null {
-    for (let hit = bytes.indexOf(PACK_START, from); hit >= 0; hit = bytes.indexOf(PACK_START, hit + 1)) {
-      const start = hit - RTP_HEADER;
-      const at = start - head;
-      if (at < from || (bytes[start] as number) !== 0x80) continue;
-      const length = bytes.readUInt16BE(start - 2);
-      if (length > RTP_HEADER && length <= MAX_UNPROVEN && !isRtcpType(bytes[start + 1] as number)) return at;
+  #needleOf(ssrc: number): Buffer {
+    if (!this.#ssrcNeedle) {
+      this.#ssrcNeedle = Buffer.alloc(4);
+      this.#ssrcNeedle.writeUInt32BE(ssrc);
     }
-    return null;
+    return this.#ssrcNeedle;
   }
 }
