@@ -1,0 +1,81 @@
+import { describe, expect, it } from 'vitest';
+import { beijingCompact, beijingDateTime } from '../../base/beijing-time.js';
+import type { Scene } from './scene.js';
+import { Timeline } from './timeline.js';
+import { expectedVisits, judge, type CityState, type ExpectedVisit } from './verdict.js';
+
+const START = Date.UTC(2026, 0, 1, 4);
+
+describe('Timeline', () => {
+  it('ties pictures to times, also where the scenario stood still and went back to a key picture', () => {
+    const timeline = new Timeline(25);
+    expect(timeline.shownAt(0)).toBeNull();
+    timeline.add({ at: START, position: 0 });
+    timeline.add({ at: START + 4_000, position: 100 });
+    // 30 s without a platform; the picture 100 is shown once more.
+    timeline.add({ at: START + 34_000, position: 100 });
+    timeline.add({ at: START + 36_000, position: 150 });
+    expect(timeline.shownAt(50)).toBe(START + 2_000);
+    expect(timeline.shownAt(100)).toBe(START + 34_000);
+    expect(timeline.shownAt(125)).toBe(START + 35_000);
+    expect(timeline.shownAt(151)).toBeNull();
+  });
+});
+
+describe('expectedVisits', () => {
+  const scene = {
+    lotCode: 'L1',
+    truth: {
+      frames: 1000,
+      berths: [{ id: 'b1', number: '101' }, { id: 'b2', number: '102' }],
+      vehicles: [{ id: 'v1', plate: { text: '鲁B12345', colour: 'blue' } }, { id: 'v2', plate: null }],
+      visits: [
+        { berth: 'b1', vehicle: 'v1', enteredFrame: 250, leftFrame: 750 },
+        { berth: 'b2', vehicle: 'v2', enteredFrame: null, leftFrame: null },
+      ],
+    },
+  } as unknown as Scene;
+
+  it('expects what was shown long enough ago, each loop anew, and standing vehicles once', () => {
+    const timeline = new Timeline(25);
+    timeline.add({ at: START, position: 0 });
+    timeline.add({ at: START + 60_000, position: 1500 });
+    expect(expectedVisits(scene, timeline, START + 60_000, 5_000)).toEqual([
+      { lotCode: 'L1', berthNumber: '101', plate: '鲁B12345', enteredAt: START + 10_000, leftAt: START + 30_000 },
+      { lotCode: 'L1', berthNumber: '102', plate: '无车牌', enteredAt: null, leftAt: null },
+      { lotCode: 'L1', berthNumber: '101', plate: '鲁B12345', enteredAt: START + 50_000, leftAt: null },
+    ]);
+  });
+});
+
+describe('judge', () => {
+  const expected: ExpectedVisit[] = [{ lotCode: 'L1', berthNumber: '101', plate: '鲁B12345', enteredAt: START + 10_000, leftAt: START + 30_000 }];
+
+  function city(change: { plate?: string; enteredAt?: number; leftAt?: number | null; photos?: [number, number] } = {}): CityState {
+    const enteredAt = change.enteredAt ?? START + 10_200;
+    const leftAt = change.leftAt === undefined ? START + 30_000 : change.leftAt;
+    const uid = `L1101${beijingCompact(enteredAt)}`;
+    const fields = { uid, parkingCode: 'L1', plateNo: change.plate ?? '鲁B12345', arriveTime: beijingDateTime(enteredAt) };
+    const [enter, leave] = change.photos ?? [3, 4];
+    const photos = [...Array.from({ length: enter }, () => 1), ...Array.from({ length: leave }, () => 2)].map((type, i) => ({ uid, photoId: `${uid}-${i}`, fields: { type }, bytes: 1 }));
+    return { records: [{ uid, enter: fields, current: fields, leave: leftAt === null ? null : { ...fields, endTime: beijingDateTime(leftAt) } }], photos, refused: [] };
+  }
+
+  it('is content with the truth', () => {
+    expect(judge(expected, city(), START)).toEqual({ expected: 1, right: 1, faults: [] });
+  });
+
+  it('names each thing that is wrong', () => {
+    const fault = (state: CityState): string => judge(expected, state, START).faults.join('\n');
+    expect(fault({ records: [], photos: [], refused: [] })).toMatch(/^missing: L1 berth 101/);
+    expect(fault(city({ plate: '鲁B12346' }))).toMatch(/wrong plate/);
+    expect(fault(city({ enteredAt: START + 17_000 }))).toMatch(/missing.*\n.*did not happen/);
+    expect(fault(city({ leftAt: null }))).toMatch(/no leave record/);
+    expect(fault(city({ leftAt: START + 40_000 }))).toMatch(/wrong leave time/);
+    expect(fault(city({ photos: [2, 4] }))).toMatch(/2 of 3 enter pictures/);
+    expect(fault(city({ photos: [3, 0] }))).toMatch(/0 of 4 leave pictures/);
+    expect(fault({ ...city(), refused: [{ endpoint: 'uploadPhoto', code: '204', msg: 'no record' }] })).toMatch(/refused by the platform/);
+    const twice = city();
+    expect(fault({ ...twice, records: [...twice.records, ...city({ enteredAt: START + 20_000 }).records] })).toMatch(/did not happen/);
+  });
+});
