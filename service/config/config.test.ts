@@ -80,7 +80,7 @@ cameras:
 
   it('names wrong references, doubles and polygons outside the picture', () => {
     expect(() => parseYaml(site.replace('lot: 370200A01', 'lot: X'), 'site.yaml', SiteSchema)).toThrow(/there is no lot "X"/);
-    expect(() => parseYaml(site.replace('[200,200]', '[2000,200]'), 'site.yaml', SiteSchema)).toThrow(/leaves the picture/);
+    expect(() => parseYaml(site.replaceAll('[200,', '[3900,'), 'site.yaml', SiteSchema)).toThrow(/lies outside the picture/);
     expect(() => parseYaml(site + site.slice(site.indexOf('  - id: cam-1')), 'site.yaml', SiteSchema)).toThrow(/camera cam-1 is given twice/);
     expect(() => parseYaml(site.replace("'37020000001320000001'", "'123'"), 'site.yaml', SiteSchema)).toThrow(/20 decimal digits/);
   });

@@ -1,7 +1,10 @@
 import { z } from 'zod';
-import { area, type Point, type Quad } from '../../base/geometry.js';
+import { area, boxPolygon, overlapArea, type Point, type Quad } from '../../base/geometry.js';
 import type { Berth, CameraSite } from '../../parking/model/berth.js';
 import { gbId } from './value-types.js';
+
+/** A berth at the picture's edge may be cut by it, but not by more than this leaves. */
+const LEAST_VISIBLE = 2 / 3;
 
 const PointSchema = z.tuple([z.number(), z.number()]);
 
@@ -44,8 +47,8 @@ const CameraSchema = z
   })
   .superRefine((camera, context) => {
     camera.berths.forEach((berth, i) => {
-      const outside = berth.polygon.some(([x, y]) => x < 0 || y < 0 || x > camera.width || y > camera.height);
-      if (outside) context.addIssue({ code: 'custom', path: ['berths', i, 'polygon'], message: `leaves the picture of ${camera.width}×${camera.height}` });
+      const inside = overlapArea(berth.polygon, boxPolygon({ x: 0, y: 0, width: camera.width, height: camera.height })) / area(berth.polygon);
+      if (inside < LEAST_VISIBLE) context.addIssue({ code: 'custom', path: ['berths', i, 'polygon'], message: `lies outside the picture of ${camera.width}×${camera.height} by more than a third` });
     });
   });
 
