@@ -28,7 +28,7 @@ export function plateInstant(readings: readonly BallotEntry[], plate: VisitPlate
  * Two panoramas of an enter record (T/QME 0013-2024 7.4.3.1.4): on the way in, and parked. A vehicle whose way in nobody
  * saw is shown parked twice.
  */
-export function enterInstants(track: Track, rest: Rest, plate: VisitPlate): EvidenceInstant[] {
+export function enterInstants(track: Track, readings: readonly BallotEntry[], rest: Rest, plate: VisitPlate): EvidenceInstant[] {
   const now = track.samples[track.samples.length - 1];
   const parked = panorama('parked', track.lastSeenAt, now ? now.box : rest.since.box);
   let approach: { t: number; box: FlatBox } | null = null;
@@ -38,7 +38,7 @@ export function enterInstants(track: Track, rest: Rest, plate: VisitPlate): Evid
     if (!approach || off(sample.t) < off(approach.t)) approach = sample;
   }
   const first = approach ? panorama('approaching', approach.t, approach.box) : panorama('parked', rest.since.t, rest.since.box);
-  return [first, parked, ...plateInstant(track.readings, plate)];
+  return [first, parked, ...plateInstant(readings, plate)];
 }
 
 /**

@@ -7,7 +7,7 @@ import type { BerthGround } from './ground/berth-ground.js';
 import { displacement, restAtEnd, restRadius } from './ground/rest.js';
 import { leaveInstants, plateInstant } from './instants.js';
 import { addReading, mergeReadings, readingOf } from './plate/ballot.js';
-import { clearlyBetter, votePlate } from './plate/vote.js';
+import { clearlyBetter, plateDistance, votePlate } from './plate/vote.js';
 import type { BerthState, Occupant } from './state.js';
 import { lastSample, leading, lookAfresh } from './tracks.js';
 import { openVisit } from './vacant.js';
@@ -17,19 +17,18 @@ export function closeVisit(frame: Frame, berth: BerthState, ground: BerthGround 
   const occupant = berth.occupant;
   if (!occupant) return;
   const end = Math.max(leftAt, occupant.visit.enteredAt + 1);
+  if (occupant.movedOut && occupant.parting.length > 0) {
+    mergeReadings(occupant.readings, occupant.parting);
+    correctPlate(frame, occupant, end);
+  }
   const visit = { ...occupant.visit, leftAt: end };
   const own = frame.state.tracks.find((t) => t.key === occupant.trackKey) ?? null;
+  // What was read of it goes with the vehicle, should it park again next door.
+  if (own && !occupant.recheck) mergeReadings(own.readings, occupant.readings);
   berth.occupant = null;
   berth.lastEnteredAt = visit.enteredAt;
   berth.lastLeftAt = end;
   frame.events.push({ type: 'left', at: frame.now, visit, instants: leaveInstants(occupant, ground, own, vacatedAt, end) });
-}
-
-/** Characters that differ; texts of different length differ in all. */
-function plateDistance(a: string, b: string): number {
-  const x = [...a];
-  const y = [...b];
-  return x.length === y.length ? x.filter((c, i) => c !== y[i]).length : Math.max(x.length, y.length);
 }
 
 /** Greys shade into black and white with the light, and what is `other` may be anything; all else is told apart. */
@@ -63,16 +62,19 @@ function findOccupant(frame: Frame, b: number, occupant: Occupant, own: Sighting
   return heir;
 }
 
-/** Takes the plate readings of this frame, and tells a plate that became known or clearly was another. */
-function hearPlate(frame: Frame, occupant: Occupant, sighting: Sighting, leftAt: number | null): void {
+/** Takes the plate reading of this frame, and tells a plate that became known or clearly was another. */
+function hearPlate(frame: Frame, occupant: Occupant, sighting: Sighting, moving: boolean): void {
   const reading = frame.inferred ? readingOf(sighting.vehicle, frame.now) : null;
   if (!reading) return;
+  if (moving) {
+    addReading(occupant.parting, reading);
+    return;
+  }
   if (occupant.recheck) {
     addReading(occupant.recheck.readings, reading);
     return;
   }
-  if (!addReading(occupant.readings, reading)) return;
-  correctPlate(frame, occupant, leftAt);
+  if (addReading(occupant.readings, reading)) correctPlate(frame, occupant, null);
 }
 
 function correctPlate(frame: Frame, occupant: Occupant, leftAt: number | null): void {
@@ -124,7 +126,9 @@ function sighted(frame: Frame, b: number, berth: BerthState, occupant: Occupant,
     const rest = restAtEnd(ground, track.samples, p);
     if (rest && now - rest.since.t >= p.enterSeconds * 1000) occupant.rest = sample;
   }
-  hearPlate(frame, occupant, sighting, null);
+  const stands = standing(sighting.overlaps[b] ?? { vehicleShare: 0, berthShare: 0 }, p) >= p.keepShare;
+  if (atRest) occupant.parting = [];
+  hearPlate(frame, occupant, sighting, !atRest && !stands);
   if (occupant.recheck) settleRecheck(frame, b, berth, occupant, sighting);
 }
 
@@ -165,7 +169,7 @@ export function lookAtOccupied(frame: Frame, b: number): void {
   if (own) {
     occupant.absentSince ??= now;
     occupant.movedOut = true;
-    hearPlate(frame, occupant, own, occupant.absentSince);
+    hearPlate(frame, occupant, own, true);
   }
   if (frame.doubtful) return;
 

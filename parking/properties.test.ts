@@ -82,7 +82,7 @@ describe('properties of the reducer', () => {
         expect(events).toEqual(whole.events);
         expect(state).toEqual(whole.state);
       }),
-      { numRuns: 8, seed: 20_260_301 },
+      { numRuns: 6, seed: 20_260_301 },
     );
   });
 
@@ -104,7 +104,7 @@ describe('properties of the reducer', () => {
           expect(Math.abs((mine[0]?.visit.leftAt ?? 0) - left)).toBeLessThanOrEqual(length * 1000 + 4_000);
         }
       }),
-      { numRuns: 12, seed: 7 },
+      { numRuns: 8, seed: 7 },
     );
   });
 
@@ -168,7 +168,7 @@ describe('properties of the reducer', () => {
         checkStory(events);
         visits += events.filter((e) => e.type === 'entered').length;
       }),
-      { numRuns: 40, seed: 99 },
+      { numRuns: 20, seed: 99 },
     );
     expect(visits).toBeGreaterThan(5);
   });

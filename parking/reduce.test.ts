@@ -184,6 +184,24 @@ describe('reduce: plates', () => {
     expect(run([late], 90).events.map((e) => e.type)).toEqual(['entered', 'corrected', 'left']);
   });
 
+  it('never gives the parked car the plate of a truck that took over its track', () => {
+    const unread: Actor = { id: 1, path: parkingPath(1, 20, null) };
+    const truck: Actor = { id: 9, plate: { text: '鲁BT1234', colour: 'yellow' }, class: 'truck', length: 9, width: 2.5, height: 3.6, path: [{ t: 40, x: -8, y: LANE_Y }, { t: 50, x: 40, y: LANE_Y }] };
+    const trackId = (a: Actor, t: number): number => (a.id === 9 && t > 43 ? 1 : a.id === 1 && t > 43 ? 77 : a.id);
+    for (const refineEvery of [0, 0.2]) {
+      const { events } = run([unread, truck], 90, { trackId }, { refineEvery });
+      expect(events.map((e) => ('visit' in e ? e.visit.plate.status : e.type))).toEqual(['unread']);
+    }
+  });
+
+  it('believes what it reads at rest, not what another car on its track had on the way', () => {
+    const look = (t: number) => {
+      const o = observe([{ ...A, path: parkingPath(1, 20, null) }], t);
+      return t < 17 ? { ...o, vehicles: o.vehicles.map((v) => ({ ...v, plate: v.plate && { ...v.plate, text: '京A99999' } })) } : o;
+    };
+    expect(replay(site, look, { to: 100 }).events.map((e) => ('visit' in e && e.visit.plate.status === 'read' ? `${e.type} ${e.visit.plate.text}` : e.type))).toEqual(['entered 鲁B12345']);
+  });
+
   it('does not change a plate for a few bad readings', () => {
     const site4 = streetSite();
     const look = (t: number) => {

@@ -8,8 +8,8 @@ import type { CameraSite } from './model/berth.js';
 import type { ParkingEvent } from './model/visit.js';
 import { closeVisit, lookAtOccupied } from './occupant.js';
 import { DEFAULT_PARAMETERS, type ParkingParameters } from './parameters.js';
-import { STATE_VERSION, type BerthState, type CameraState } from './state.js';
-import { follow, lastSample, parkingVehicles } from './tracks.js';
+import { copyState, STATE_VERSION, type BerthState, type CameraState } from './state.js';
+import { follow, lastSample, parkingVehicles, trimTrails } from './tracks.js';
 import { confirmedRest, lookAtVacant } from './vacant.js';
 
 function requireFit(state: CameraState, observation: Observation, site: CameraSite): void {
@@ -31,6 +31,8 @@ function alignBerths(state: CameraState, site: CameraSite, now: number): { berth
   return { berths, removed: state.berths.filter((b) => !wanted.has(b.berthId)) };
 }
 
+const heldTracks = (berths: readonly BerthState[]): Set<number> => new Set(berths.flatMap((b) => (b.occupant ? [b.occupant.trackKey] : [])));
+
 /**
  * What one observation makes of a camera's parking state. Pure: same arguments, same result; time is `capturedAt`.
  * Observations must come in order of time; one that is not newer than the last changes nothing (a GOP read twice).
@@ -50,7 +52,7 @@ export function reduce(
   const now = observation.capturedAt;
   if (!Number.isFinite(now) || (state.lastObservedAt !== null && now <= state.lastObservedAt)) return { state, events: [] };
 
-  const next = structuredClone(state);
+  const next = copyState(state);
   const p = parameters;
   const events = reduceHealth(next, observation.health, now, p);
   next.lastObservedAt = now;
@@ -65,7 +67,7 @@ export function reduce(
   const grounds = siteGround(site, observation.width, observation.height);
   const holders = berths.map((b) => b.occupant?.trackKey ?? null);
   const vehicles = parkingVehicles(observation, p.minimumScore);
-  const tracks = follow(next, vehicles, observation, new Set(holders.filter((k) => k !== null)));
+  const tracks = follow(next, vehicles, observation, heldTracks(berths));
   const sightings: Sighting[] = tracks.map((track, i) => {
     const sample = lastSample(track);
     return { vehicle: vehicles[i] as ObservedVehicle, track, sample, overlaps: grounds.map((ground) => overlapOf(ground, sample)) };
@@ -90,6 +92,8 @@ export function reduce(
   const occupied = berths.map((berth) => berth.occupant !== null);
   berths.forEach((_, b) => occupied[b] && lookAtOccupied(frame, b));
   berths.forEach((berth, b) => !berth.occupant && lookAtVacant(frame, b));
+  const touching = sightings.filter((s) => s.overlaps.some((o) => o.vehicleShare > 0)).map((s) => s.track);
+  trimTrails(next.tracks, new Set(touching), heldTracks(berths));
   return { state: next, events };
 }
 

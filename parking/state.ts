@@ -93,6 +93,8 @@ export interface Occupant {
   /** The absence began in an outage, or behind another vehicle for as long as one. */
   unwatched: boolean;
   readings: BallotEntry[];
+  /** Read while it moved out: it counts once the leave is certain, for a passing vehicle may have taken over its track. */
+  parting: BallotEntry[];
   recheck: Recheck | null;
   corrections: number;
   /** Shares of its footprint in the berths it touches, for straddling. */
@@ -128,6 +130,36 @@ export interface CameraState {
   tracks: Track[];
   berths: BerthState[];
   health: ConditionState[];
+}
+
+/**
+ * A copy whose every part that the reducer changes is its own. Samples, readings, sights and visits are never changed once
+ * made, so both states may hold them.
+ */
+export function copyState(state: CameraState): CameraState {
+  const tally = <T extends string>(entries: Tally<T>): Tally<T> => entries.map((e) => ({ ...e }));
+  return {
+    ...state,
+    tracks: state.tracks.map((t) => ({
+      ...t,
+      samples: [...t.samples],
+      readings: [...t.readings],
+      classes: tally(t.classes),
+      types: tally(t.types),
+      colours: tally(t.colours),
+    })),
+    berths: state.berths.map((b) => ({
+      ...b,
+      occupant: b.occupant && {
+        ...b.occupant,
+        readings: [...b.occupant.readings],
+        parting: [...b.occupant.parting],
+        empty: b.occupant.empty && { ...b.occupant.empty },
+        recheck: b.occupant.recheck && { ...b.occupant.recheck, readings: [...b.occupant.recheck.readings] },
+      },
+    })),
+    health: state.health.map((h) => ({ ...h })),
+  };
 }
 
 /** The state before a camera's first observation. */

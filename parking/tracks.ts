@@ -7,6 +7,9 @@ import type { CameraState, Sample, Tally, Track } from './state.js';
 /** Bounds of the state: most tracks, most sightings a track, longest memory of a vehicle out of sight. */
 export const MAX_TRACKS = 32;
 export const MAX_SAMPLES = 40;
+/** …of one that is in no berth yet (its way in so far), and of one that a visit is about (its way out, when it comes). */
+const MAX_SAMPLES_OUTSIDE = 16;
+const MAX_SAMPLES_HELD = 24;
 const FORGET_MS = 10_000;
 const FORGET_HELD_MS = 60_000;
 /** Tracks that come back to where they stood are the same vehicle within this time. */
@@ -138,8 +141,8 @@ export function leading<T extends string>(tally: Tally<T>, otherwise: T): T {
  * Keeps a trail short without losing its story: of a standing vehicle the sightings between the first and the last of
  * the stand go, of a moving one the oldest.
  */
-function thin(samples: Sample[]): void {
-  while (samples.length > MAX_SAMPLES) {
+function thin(samples: Sample[], limit: number): void {
+  while (samples.length > limit) {
     let drop = 0;
     // The latest sightings are spared: they measure how quiet the position is.
     for (let i = 1; i < samples.length - 8; i++) {
@@ -165,11 +168,10 @@ export function lookAfresh(track: Track, vehicle: ObservedVehicle, t: number): v
   track.colours = [{ value: vehicle.bodyColour, weight: vehicle.bodyColourConfidence }];
 }
 
-function update(track: Track, vehicle: ObservedVehicle, observation: Observation): void {
+function update(track: Track, vehicle: ObservedVehicle, observation: Observation, held: boolean): void {
   track.visionId = vehicle.trackId;
   track.lastSeenAt = observation.capturedAt;
   track.samples.push(sampleOf(vehicle, observation));
-  thin(track.samples);
   // A gated frame repeats the last look: it is no new evidence of anything but rest.
   if (observation.basis !== 'inferred') return;
   track.looks += 1;
@@ -177,8 +179,14 @@ function update(track: Track, vehicle: ObservedVehicle, observation: Observation
   addTally(track.classes, vehicle.class, vehicle.score);
   addTally(track.types, vehicle.type, vehicle.score);
   addTally(track.colours, vehicle.bodyColour, vehicle.bodyColourConfidence);
-  const reading = readingOf(vehicle, observation.capturedAt);
+  // A visit keeps its vehicle's readings itself.
+  const reading = held ? null : readingOf(vehicle, observation.capturedAt);
   if (reading) addReading(track.readings, reading);
+}
+
+/** Cuts every trail to what can still be of use. @param inBerth tracks that touch a berth on this frame */
+export function trimTrails(tracks: readonly Track[], inBerth: ReadonlySet<Track>, held: ReadonlySet<number>): void {
+  for (const track of tracks) thin(track.samples, held.has(track.key) ? MAX_SAMPLES_HELD : inBerth.has(track) ? MAX_SAMPLES : MAX_SAMPLES_OUTSIDE);
 }
 
 /**
@@ -207,7 +215,7 @@ export function follow(state: CameraState, vehicles: readonly ObservedVehicle[],
         looks: 0,
       };
     }
-    update(track, vehicle, observation);
+    update(track, vehicle, observation, held.has(track.key));
     return track;
   });
   const known = new Set(state.tracks);

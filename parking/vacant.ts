@@ -5,7 +5,7 @@ import { restAtEnd, type Rest } from './ground/rest.js';
 import { visitUid } from './identity.js';
 import { enterInstants } from './instants.js';
 import type { Visit } from './model/visit.js';
-import { votePlate } from './plate/vote.js';
+import { readingsOfResting, votePlate } from './plate/vote.js';
 import type { BerthState, Sample } from './state.js';
 import { lastSample, leading } from './tracks.js';
 
@@ -29,7 +29,8 @@ export function openVisit(frame: Frame, b: number, berth: BerthState, sighting: 
   const begin = beginOf(berth, track.samples, rest);
   const overlap = overlaps[b];
   if (!begin || !overlap) return false;
-  const plate = votePlate(track.readings);
+  const readings = readingsOfResting(track.readings, begin.t);
+  const plate = votePlate(readings);
   const uid = visitUid(ground.berth, begin.t);
   const visit: Visit = {
     id: uid,
@@ -46,7 +47,7 @@ export function openVisit(frame: Frame, b: number, berth: BerthState, sighting: 
   };
   const now = lastSample(track);
   const sight = { t: now.t, box: now.box };
-  frame.events.push({ type: 'entered', at: frame.now, visit, instants: enterInstants(track, { ...rest, since: begin }, plate) });
+  frame.events.push({ type: 'entered', at: frame.now, visit, instants: enterInstants(track, readings, { ...rest, since: begin }, plate) });
   berth.occupant = {
     visit,
     trackKey: track.key,
@@ -58,7 +59,8 @@ export function openVisit(frame: Frame, b: number, berth: BerthState, sighting: 
     movedOut: false,
     empty: null,
     unwatched: false,
-    readings: [...track.readings],
+    readings,
+    parting: [],
     recheck: null,
     corrections: 0,
     overlaps: frame.grounds.flatMap((g, i) => {
@@ -68,6 +70,7 @@ export function openVisit(frame: Frame, b: number, berth: BerthState, sighting: 
   };
   // The way in has been told; the trail begins anew for the way out.
   track.samples.splice(0, Math.max(0, track.samples.length - 2));
+  track.readings = [];
   return true;
 }
 

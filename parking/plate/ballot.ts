@@ -3,7 +3,8 @@ import { flattenBox, flattenQuad } from '../flat.js';
 import type { BallotEntry } from '../state.js';
 
 /** Readings kept of one vehicle: enough for a vote, few enough for the state. */
-export const MAX_READINGS = 16;
+export const MAX_READINGS = 10;
+const NEWEST_KEPT = 3;
 /** Longer than any plate of GA 36; what is longer is noise and is not stored. */
 const MAX_TEXT = 10;
 
@@ -44,31 +45,32 @@ export function readingOf(vehicle: ObservedVehicle, t: number): BallotEntry | nu
 }
 
 /**
- * Adds a reading. When full, the weakest reading goes; of equal ones the newer, so
- * that a car parked for hours does not outvote its own best pictures.
- * @returns whether the ballot changed
+ * Adds a reading. When full, the weakest goes (of equal ones the newer, so that a car parked for hours does not outvote its
+ * own best pictures), but never one of the newest few: what it looks like now must be able to speak.
+ * @returns false where there is one of that frame already
  */
 export function addReading(readings: BallotEntry[], entry: BallotEntry): boolean {
   if (readings.some((e) => e.t === entry.t)) return false;
   readings.push(entry);
-  return trim(readings, entry.t);
+  trim(readings);
+  return true;
 }
 
 /** Puts the readings of `from` into `into`, in order of time, keeping the best. */
 export function mergeReadings(into: BallotEntry[], from: readonly BallotEntry[]): void {
   for (const entry of from) if (!into.some((e) => e.t === entry.t)) into.push(entry);
   into.sort((a, b) => a.t - b.t);
-  while (into.length > MAX_READINGS) trim(into, Infinity);
+  while (into.length > MAX_READINGS) trim(into);
 }
 
-function trim(readings: BallotEntry[], addedAt: number): boolean {
-  if (readings.length <= MAX_READINGS) return true;
+/** @param readings in order of time */
+function trim(readings: BallotEntry[]): void {
+  if (readings.length <= MAX_READINGS) return;
   let weakest = 0;
-  for (let i = 1; i < readings.length; i++) {
+  for (let i = 1; i < readings.length - NEWEST_KEPT; i++) {
     if (readingWeight(readings[i] as BallotEntry) <= readingWeight(readings[weakest] as BallotEntry)) weakest = i;
   }
-  const [gone] = readings.splice(weakest, 1);
-  return gone?.t !== addedAt;
+  readings.splice(weakest, 1);
 }
 
 /** Pixels that the plate is wide in the picture. */

@@ -25,3 +25,19 @@ export function clearlyBetter(readings: readonly BallotEntry[], text: string, ot
   if (a.length !== b.length) return weightWhere((c) => c.length === a.length) >= ratio * weightWhere((c) => c.length === b.length);
   return a.every((character, i) => character === b[i] || weightWhere((c) => c.length === a.length && c[i] === character) >= ratio * weightWhere((c) => c.length === b.length && c[i] === b[i]));
 }
+
+/** Characters that differ; texts of different length differ in all. */
+export function plateDistance(a: string, b: string): number {
+  const x = [...a];
+  const y = [...b];
+  return x.length === y.length ? x.filter((c, i) => c !== y[i]).length : Math.max(x.length, y.length);
+}
+
+/**
+ * The readings that can be of the vehicle that rests since `restSince`: where those at rest agree on a plate, the ones from
+ * its way that clearly say another one belong to somebody whose track it took over.
+ */
+export function readingsOfResting(readings: readonly BallotEntry[], restSince: number): BallotEntry[] {
+  const verdict = votePlate(readings.filter((e) => e.t >= restSince));
+  return verdict.status === 'read' ? readings.filter((e) => e.t >= restSince || plateDistance(e.text, verdict.text) < 3) : [...readings];
+}
