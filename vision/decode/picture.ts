@@ -36,25 +36,46 @@ const WEIGHTS: Record<ColourMatrix, readonly [kr: number, kb: number]> = {
   bt2020: [0.2627, 0.0593],
 };
 
+/** R = luma·(Y − lumaOffset) + redV·(V − 128), and so on; results are 0 to 255 before clamping. */
+export interface RgbCoefficients {
+  lumaOffset: number;
+  luma: number;
+  redV: number;
+  greenU: number;
+  greenV: number;
+  blueU: number;
+}
+
+export function rgbCoefficients(coding: Pick<Picture, 'matrix' | 'fullRange'>): RgbCoefficients {
+  const [kr, kb] = WEIGHTS[coding.matrix];
+  const kg = 1 - kr - kb;
+  const chroma = coding.fullRange ? 1 : 255 / 224;
+  return {
+    lumaOffset: coding.fullRange ? 0 : 16,
+    luma: coding.fullRange ? 1 : 255 / 219,
+    redV: 2 * (1 - kr) * chroma,
+    greenU: ((-2 * kb * (1 - kb)) / kg) * chroma,
+    greenV: ((-2 * kr * (1 - kr)) / kg) * chroma,
+    blueU: 2 * (1 - kb) * chroma,
+  };
+}
+
 const cache = new Map<string, RgbTables>();
 
+/** The same as lookup tables, for the many pixels of whole pictures. */
 export function rgbTables(matrix: ColourMatrix, fullRange: boolean): RgbTables {
   const key = `${matrix}/${fullRange}`;
   const known = cache.get(key);
   if (known) return known;
-  const [kr, kb] = WEIGHTS[matrix];
-  const kg = 1 - kr - kb;
-  const lumaScale = fullRange ? 1 : 255 / 219;
-  const chromaScale = fullRange ? 1 : 255 / 224;
-  const lumaOffset = fullRange ? 0 : 16;
+  const c = rgbCoefficients({ matrix, fullRange });
   const table = (value: (byte: number) => number): Float32Array => Float32Array.from({ length: 256 }, (_, i) => value(i));
-  const chroma = (factor: number): Float32Array => table((i) => (i - 128) * chromaScale * factor);
+  const chroma = (factor: number): Float32Array => table((i) => (i - 128) * factor);
   const tables = {
-    luma: table((i) => (i - lumaOffset) * lumaScale),
-    redV: chroma(2 * (1 - kr)),
-    greenU: chroma((-2 * kb * (1 - kb)) / kg),
-    greenV: chroma((-2 * kr * (1 - kr)) / kg),
-    blueU: chroma(2 * (1 - kb)),
+    luma: table((i) => (i - c.lumaOffset) * c.luma),
+    redV: chroma(c.redV),
+    greenU: chroma(c.greenU),
+    greenV: chroma(c.greenV),
+    blueU: chroma(c.blueU),
   };
   cache.set(key, tables);
   return tables;

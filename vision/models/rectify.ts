@@ -1,6 +1,7 @@
 import { applyHomography, homographyFrom, type Point, type Quad } from '../../base/geometry.js';
-import { rgbTables, type Picture } from '../decode/picture.js';
+import { rgbCoefficients, type Picture } from '../decode/picture.js';
 import type { ModelInput, ReaderModel } from './manifest.js';
+import { channelScales, clampByte } from './tensor.js';
 
 /** A part of the reader's input that is filled from a quad of the picture. */
 export interface Band {
@@ -42,11 +43,13 @@ export function plateBands(corners: Quad, rows: 1 | 2, model: Pick<ReaderModel, 
 export function fillFromBands(tensor: Float32Array, slot: number, picture: Picture, bands: readonly Band[], input: ModelInput): boolean {
   const area = input.width * input.height;
   const base = slot * 3 * area;
-  const tables = rgbTables(picture.matrix, picture.fullRange);
-  const factor = [0, 1, 2].map((plane) => input.scale / (input.std[plane] as number));
-  const bias = [0, 1, 2].map((plane) => -(input.mean[plane] as number) / (input.std[plane] as number));
-  const redPlane = input.channels === 'rgb' ? 0 : 2;
-  const bluePlane = 2 - redPlane;
+  const convert = rgbCoefficients(picture);
+  const [red, green, blue] = channelScales(input);
+  const r = tensor.subarray(base + red.plane * area, base + (red.plane + 1) * area);
+  const g = tensor.subarray(base + green.plane * area, base + (green.plane + 1) * area);
+  const b = tensor.subarray(base + blue.plane * area, base + (blue.plane + 1) * area);
+  const chromaWidth = (picture.width + 1) >> 1;
+  const chromaHeight = (picture.height + 1) >> 1;
   for (const band of bands) {
     const target: Quad = [[0, 0], [band.width, 0], [band.width, input.height], [0, input.height]];
     const h = homographyFrom(target, band.quad);
@@ -54,35 +57,29 @@ export function fillFromBands(tensor: Float32Array, slot: number, picture: Pictu
     const steps = Math.min(4, Math.max(1, Math.round(shrink(band.quad, band.width, input.height))));
     const weight = 1 / (steps * steps);
     for (let row = 0; row < input.height; row++) {
-      for (let col = 0; col < band.width; col++) {
-        let l = 0;
+      let o = row * input.width + band.x;
+      for (let col = 0; col < band.width; col++, o++) {
+        let luma = 0;
         let cu = 0;
         let cv = 0;
         for (let sy = 0; sy < steps; sy++) {
+          const dy = row + (sy + 0.5) / steps;
           for (let sx = 0; sx < steps; sx++) {
             const dx = col + (sx + 0.5) / steps;
-            const dy = row + (sy + 0.5) / steps;
             const w = h[6] * dx + h[7] * dy + h[8];
             const px = (h[0] * dx + h[1] * dy + h[2]) / w;
             const py = (h[3] * dx + h[4] * dy + h[5]) / w;
-            l += bilinear(picture.y, picture.strideY, picture.width, picture.height, px - 0.5, py - 0.5);
-            cu += bilinear(picture.u, picture.strideC, (picture.width + 1) >> 1, (picture.height + 1) >> 1, px / 2 - 0.5, py / 2 - 0.5);
-            cv += bilinear(picture.v, picture.strideC, (picture.width + 1) >> 1, (picture.height + 1) >> 1, px / 2 - 0.5, py / 2 - 0.5);
+            luma += bilinear(picture.y, picture.strideY, picture.width, picture.height, px - 0.5, py - 0.5);
+            cu += bilinear(picture.u, picture.strideC, chromaWidth, chromaHeight, px / 2 - 0.5, py / 2 - 0.5);
+            cv += bilinear(picture.v, picture.strideC, chromaWidth, chromaHeight, px / 2 - 0.5, py / 2 - 0.5);
           }
         }
-        const luma = interpolated(tables.luma, l * weight);
-        cu *= weight;
-        cv *= weight;
-        const rgb = [
-          luma + interpolated(tables.redV, cv),
-          luma + interpolated(tables.greenU, cu) + interpolated(tables.greenV, cv),
-          luma + interpolated(tables.blueU, cu),
-        ];
-        const o = base + row * input.width + band.x + col;
-        for (const [plane, colour] of [[redPlane, 0], [1, 1], [bluePlane, 2]] as const) {
-          const byte = rgb[colour] as number;
-          tensor[o + plane * area] = (byte < 0 ? 0 : byte > 255 ? 255 : byte) * (factor[plane] as number) + (bias[plane] as number);
-        }
+        const l = (luma * weight - convert.lumaOffset) * convert.luma;
+        const u = cu * weight - 128;
+        const v = cv * weight - 128;
+        r[o] = clampByte(l + v * convert.redV) * red.factor + red.bias;
+        g[o] = clampByte(l + u * convert.greenU + v * convert.greenV) * green.factor + green.bias;
+        b[o] = clampByte(l + u * convert.blueU) * blue.factor + blue.bias;
       }
     }
   }
@@ -95,12 +92,6 @@ function shrink(quad: Quad, width: number, height: number): number {
   const along = Math.max(side(quad[0], quad[1]), side(quad[3], quad[2])) / width;
   const down = Math.max(side(quad[0], quad[3]), side(quad[1], quad[2])) / height;
   return Math.max(along, down);
-}
-
-/** The tables are linear, so values between bytes are exact. */
-function interpolated(table: Float32Array, value: number): number {
-  const a = table[0] as number;
-  return a + (((table[255] as number) - a) / 255) * value;
 }
 
 function bilinear(plane: Uint8Array, stride: number, width: number, height: number, x: number, y: number): number {

@@ -43,17 +43,24 @@ export function placeInput(picture: { width: number; height: number }, box: Box,
   };
 }
 
-/** Factor and bias of one channel: network value = byte × factor + bias. Index 0 is red. */
-function channelScales(input: ModelInput): { plane: number; factor: number; bias: number }[] {
-  return [0, 1, 2].map((colour) => {
+/** Plane, factor and bias of each colour: network value = byte × factor + bias. */
+export function channelScales(input: ModelInput): [red: ChannelScale, green: ChannelScale, blue: ChannelScale] {
+  const of = (colour: number): ChannelScale => {
     const plane = input.channels === 'rgb' ? colour : 2 - colour;
     const mean = input.mean[plane] as number;
     const std = input.std[plane] as number;
     return { plane, factor: input.scale / std, bias: -mean / std };
-  });
+  };
+  return [of(0), of(1), of(2)];
 }
 
-const clampByte = (value: number): number => (value < 0 ? 0 : value > 255 ? 255 : value);
+export interface ChannelScale {
+  plane: number;
+  factor: number;
+  bias: number;
+}
+
+export const clampByte = (value: number): number => (value < 0 ? 0 : value > 255 ? 255 : value);
 
 /**
  * Cuts `box` from the picture, scales it as the model's manifest entry says, and writes it as float32 NCHW into `tensor`
@@ -78,7 +85,7 @@ export function writePlanes(
   const { luma, redV, greenU, greenV, blueU } = rgbTables(coding.matrix, coding.fullRange);
   const area = input.width * input.height;
   const base = slot * 3 * area;
-  const [red, green, blue] = channelScales(input) as [Scale, Scale, Scale];
+  const [red, green, blue] = channelScales(input);
   if (target.width !== input.width || target.height !== input.height) {
     for (const c of [red, green, blue]) tensor.fill(input.padding * c.factor + c.bias, base + c.plane * area, base + (c.plane + 1) * area);
   }
@@ -98,10 +105,4 @@ export function writePlanes(
       b[o] = clampByte(l + (blueU[cu] as number)) * blue.factor + blue.bias;
     }
   }
-}
-
-interface Scale {
-  plane: number;
-  factor: number;
-  bias: number;
 }
