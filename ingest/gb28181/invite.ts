@@ -15,6 +15,6 @@ export interface InviteRequest {
   dialect?: StreamDialect;
   /** How long the camera may take to decide, ms. */
   timeoutMs: number;
-  /** Gives up early: the INVITE is cancelled, or the session ended. */
+  /** Gives up while the camera has not decided; a session that exists is ended by its `bye`. */
   signal?: AbortSignal;
 }

@@ -11,7 +11,7 @@ export interface XmlElement {
   children: readonly XmlElement[];
 }
 
-export const MAX_XML_CHARS = 8 * 1024 * 1024;
+const MAX_XML_CHARS = 8 * 1024 * 1024;
 const MAX_DEPTH = 16;
 
 const parser = new XMLParser({

@@ -39,10 +39,6 @@ export class SipHeaders {
     return headers;
   }
 
-  get size(): number {
-    return this.#fields.length;
-  }
-
   add(name: string, value: string): this {
     const long = name.length === 1 ? (COMPACT[name.toLowerCase()] ?? name) : name;
     this.#fields.push({ key: long.toLowerCase(), name: long, value });
@@ -86,10 +82,6 @@ export class SipHeaders {
 
   fields(): readonly HeaderField[] {
     return this.#fields;
-  }
-
-  clone(): SipHeaders {
-    return SipHeaders.of(this.#fields.map((field) => [field.name, field.value] as const));
   }
 }
 
