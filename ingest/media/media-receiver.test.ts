@@ -243,6 +243,27 @@ describe('UDP', () => {
     expect(bytes.length % 4).toBe(0);
   });
 
+  it('receives over IPv6, and over IPv4 on a socket for both', async () => {
+    const probe = createSocket('udp6');
+    const hasIpv6 = await new Promise<boolean>((resolve) => {
+      probe.once('error', () => resolve(false));
+      probe.bind(0, '::', () => resolve(true));
+    });
+    probe.close();
+    if (!hasIpv6) {
+      process.stderr.write('skipping IPv6: this machine has none\n');
+      return;
+    }
+    const { receiver, port, units } = await open({ host: '::' });
+    receiver.bindPeer('::ffff:127.0.0.1');
+    const sender = await udpSender();
+    await sendAll(sender, stream(), port);
+    await until(() => expect(receiver.stats().packets).toBe(stream().length));
+    expect(receiver.stats().source?.host).toBe('127.0.0.1');
+    await receiver.close();
+    expect(units.length).toBe(50);
+  });
+
   it('tells silence before and after the first packet', async () => {
     const clock = new ManualClock();
     const { receiver, port, events, units } = await open({ clock, firstPacketTimeoutMs: 10_000, silenceTimeoutMs: 5000 });
@@ -415,6 +436,23 @@ describe('ports', () => {
     const clock = new ManualClock();
     for (const [from, to] of [[0, 10], [10, 10], [1, 70_000], [1.5, 9], [11, 12]] as const) {
       expect(() => new PortPool({ from, to, clock })).toThrow(/port/);
+    }
+  });
+
+  it('gives its port back when closed, to rest there', async () => {
+    const free = await open();
+    await free.receiver.close();
+    const pool = new PortPool({ from: free.port, to: free.port + 1, clock: systemClock });
+    const { receiver } = await open({ ports: pool });
+    expect(pool.inUse).toBe(1);
+    await receiver.close();
+    await receiver.close();
+    expect([pool.inUse, pool.available]).toEqual([0, 0]);
+  });
+
+  it('says which address it cannot listen on', async () => {
+    for (const transport of ['udp', 'tcp-passive'] as const) {
+      await expect(open({ host: '192.0.2.1', transport })).rejects.toMatchObject({ kind: 'unavailable', message: expect.stringContaining('192.0.2.1') as unknown });
     }
   });
 
