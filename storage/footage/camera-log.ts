@@ -153,6 +153,7 @@ export class CameraLog {
     this.#start();
     this.#hurry?.();
     while (this.#pump !== null) await this.#pump;
+    await this.#writer?.abandon();
     this.#ended = true;
     this.#wake();
   }

@@ -98,6 +98,8 @@ export class SegmentScanner {
 
   #check(bytes: Buffer, fragment: Fragment): void {
     if (fragment.gop !== this.#gops.length) throw damaged(`GOP ${fragment.gop} follows ${this.#gops.length - 1}`);
+    const times = fragment.units.map((unit) => unit.capturedAt);
+    if (times.some((time, i) => i > 0 && time < (times[i - 1] as number))) throw damaged(`the times of GOP ${fragment.gop} fall`);
     const bad = fragment.units.find((unit) => !unitIsSound(bytes, unit));
     if (bad) throw damaged(`the picture captured at ${bad.capturedAt} fails its checksum`);
   }

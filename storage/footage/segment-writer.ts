@@ -134,6 +134,12 @@ export class SegmentWriter implements IndexedSegment {
     }
   }
 
+  /** Lets go of the file as it is: the next start recovers what is durable. */
+  async abandon(): Promise<void> {
+    this.#broken = true;
+    await this.#close();
+  }
+
   /** True where the file is gone. */
   async #cutBack(): Promise<boolean> {
     await this.#close();
