@@ -239,7 +239,7 @@ def _top(body: Body, rng: np.random.Generator) -> _Panel:
     p.field("glass", d)
     p.field("trim", _smax(np.abs(p.U + bow - x0 - 0.0) - 0.06, ay - 0.9 * half), 0.9)
     b0, b1 = L / 2 - s.d_backlight, L / 2 - s.d_deck
-    if b0 - b1 > 0.3:
+    if b0 - b1 > 0.55:
         d = _smax(p.U - bow - (b0 - 0.03), (b1 + 0.07) - p.U + bow, ay - half + 0.01)
         p.field("trim", d - 0.025)
         p.field("glass", d)

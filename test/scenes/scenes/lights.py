@@ -44,7 +44,7 @@ def overcast(exposure: float = 1.0, wet: float = 0.0) -> Light:
 
 
 def dusk(azimuth: float = 2.6, exposure: float = 1.0, wet: float = 0.0) -> Light:
-    return Light("dusk", azimuth, 0.12, (0.035, 0.022, 0.016), (0.085, 0.13, 0.25), (0.34, 0.27, 0.26), (0.15, 0.19, 0.29), (0.045, 0.045, 0.05), (0.07, 0.065, 0.075), (0.95, 0.66, 0.36), 0.30, exposure * 3.0, True, 0.3, wet, 1.6)
+    return Light("dusk", azimuth, 0.12, (0.035, 0.022, 0.016), (0.075, 0.125, 0.27), (0.33, 0.27, 0.28), (0.135, 0.185, 0.31), (0.042, 0.044, 0.05), (0.06, 0.06, 0.075), (0.50, 0.36, 0.21), 0.30, exposure * 2.75, True, 0.3, wet, 1.6)
 
 
 def night(exposure: float = 1.0, wet: float = 0.0) -> Light:

@@ -82,7 +82,7 @@ def surface_net(field: Field, lo, hi, cell: float) -> Mesh:
         d = field(p[:, 0], p[:, 1], p[:, 2])
         step = (d / np.maximum((g * g).sum(1), 1e-3))[:, None] * g
         p = p - np.clip(step, -cell, cell).astype(np.float32)
-        p = np.clip(p, centre - cell * 0.62, centre + cell * 0.62)
+        p = np.clip(p, centre - cell * 0.5, centre + cell * 0.5)
     g = gradient(field, p)
     nrm = (g / np.maximum(np.linalg.norm(g, axis=1, keepdims=True), 1e-6)).astype(np.float32)
     tris = []

@@ -42,12 +42,27 @@ def straight(a, b) -> np.ndarray:
 
 
 def shift(a, b) -> np.ndarray:
-    """A lane change along X between two points that both head along +X (quintic: no jump in curvature)."""
+    """A lane change along X between two points that both head along +X: two opposite arcs with eased curvature."""
     (x0, y0), (x1, y1) = a, b
-    n = max(2, int(abs(x1 - x0) / 0.05))
-    u = np.linspace(0, 1, n, endpoint=False)
-    f = u**3 * (10 - 15 * u + 6 * u * u)
-    return np.stack([x0 + (x1 - x0) * u, y0 + (y1 - y0) * f], 1)
+    n = 600
+    u = (np.arange(n) + 0.5) / n
+    half = np.where(u < 0.5, u, u - 0.5) * 2
+    w = np.minimum(1, np.minimum(half, 1 - half) / 0.22)
+    w = w * w * (3 - 2 * w) * np.where(u < 0.5, 1.0, -1.0)
+    bump = np.cumsum(w)
+    bump /= bump.max()
+    want = abs(y1 - y0) / abs(x1 - x0)
+    lo, hi = 0.0, 1.3
+    for _ in range(50):  # the steepest heading fixes the ratio of the shift to its length
+        mid = 0.5 * (lo + hi)
+        h = bump * mid
+        lo, hi = (mid, hi) if np.sin(h).sum() / np.cos(h).sum() < want else (lo, mid)
+    h = bump * lo
+    ds = abs(x1 - x0) / np.cos(h).sum()
+    x, y = np.cumsum(np.cos(h)) * ds, np.cumsum(np.sin(h)) * ds
+    p = np.stack([x0 + np.concatenate([[0], x]), y0 + np.sign(y1 - y0) * np.concatenate([[0], y])], 1)
+    step = max(1, int(0.05 / ds))
+    return p[:-1:step]
 
 
 def turn_in(lane_y: float, target, angle: float, radius: float) -> np.ndarray:
@@ -75,25 +90,6 @@ def turn_in(lane_y: float, target, angle: float, radius: float) -> np.ndarray:
     p = p + (start_straight - p[-1])
     p[:, 1] += 0.0
     return np.concatenate([p[:-1:2], straight(start_straight, end), end[None]])
-
-
-def ease(t: float, duration: float, soft: float) -> float:
-    """Share of a run done at time ``t`` when it speeds up and slows down over ``soft`` seconds each (smooth speed)."""
-    if t <= 0:
-        return 0.0
-    if t >= duration:
-        return 1.0
-    soft = min(soft, duration / 2)
-    cruise = duration - soft
-
-    def ramp(x: float) -> float:  # integral of smoothstep over 0..x (x in units of soft)
-        return (x**3 - 0.5 * x**4) * soft
-
-    if t < soft:
-        return ramp(t / soft) / cruise
-    if t > duration - soft:
-        return 1.0 - ramp((duration - t) / soft) / cruise
-    return (0.5 * soft + (t - soft)) / cruise
 
 
 @dataclass(frozen=True)
@@ -128,3 +124,37 @@ class Run:
         else:
             done = a / 2 + (x - a)
         return self.s0 + (self.s1 - self.s0) * done / area
+
+
+@dataclass(frozen=True)
+class Track:
+    """Like :class:`Run`, but the arc length comes from a table sampled every ``dt`` seconds from ``t0``."""
+
+    curve: Curve
+    t0: float
+    t1: float
+    table: tuple[float, ...]
+    dt: float = 0.04
+
+    def position(self, t: float) -> float:
+        return float(np.interp(t, self.t0 + self.dt * np.arange(len(self.table)), self.table))
+
+
+def follow(curve: Curve, t0: float, t_end: float, nose: float, lead_rear, cruise: float, gap: float, dt: float = 0.04) -> Track:
+    """Drive ``curve`` behind a leader: ``lead_rear(t)`` gives the leader's rear bumper as x, or None once it is out of the way.
+
+    A simple car-following rule with bounded acceleration; ``nose`` is the distance from the rear axle to the own front.
+    """
+    s, v, t = 0.0, cruise, t0
+    table = [s]
+    while t < t_end and s < curve.length:
+        rear = lead_rear(t)
+        want = cruise
+        if rear is not None:
+            room = rear - (curve.at(s)[0] + nose) - gap
+            want = min(cruise, max(0.0, 0.9 * room + (lead_rear(t) - (lead_rear(t - dt) or rear)) / dt))
+        v += float(np.clip(want - v, -3.2 * dt, 1.5 * dt))
+        s += v * dt
+        t += dt
+        table.append(min(s, curve.length))
+    return Track(curve, t0, t, tuple(table), dt)

@@ -392,15 +392,18 @@ class Renderer:
             n += 1
         return n, pos, dirs
 
-    def draw(self, placed: list[Placed], region: tuple[int, int, int, int] | None = None) -> np.ndarray:
-        """Picture rows top down, uint8 RGB, of ``region`` (x, y, w, h with y from the top) or of the whole frame."""
+    def draw(self, placed: list[Placed], region: tuple[int, int, int, int] | None = None, lit: list[Placed] | None = None) -> np.ndarray:
+        """Picture rows top down, uint8 RGB, of ``region`` (x, y, w, h with y from the top) or of the whole frame.
+
+        ``lit`` are the vehicles whose lamps shine, when more than those drawn.
+        """
         c, cam, li = self.ctx, self.camera, self.lighting
         x, y, w, h = region or (0, 0, self.w, self.h)
         gy = self.h - y - h
         ms, hdr, hdr_fbo, ldr, _ = self._target(w, h)
         vp = self._crop_vp(x, gy, w, h)
         eye = tuple(cam.position)
-        n_beam, bpos, bdir = self._beams(placed)
+        n_beam, bpos, bdir = self._beams(lit if lit is not None else placed)
         if self.foot_tex is None and self._foot:
             a = np.stack(self._foot)
             self.foot_tex = c.texture_array((64, 32, len(a)), 1, a.tobytes(), alignment=1)

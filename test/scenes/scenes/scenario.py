@@ -10,9 +10,10 @@ from . import lights
 from .camera import Camera
 from .ground import Layout, make_berth
 from .lights import Light
-from .paths import Curve, Run, from_points, shift, straight, turn_in
+from .paths import Curve, Run, follow, from_points, shift, straight, turn_in
 from .plates import Plate
-from .timeline import Actor, axle_to_middle, rear_axle
+from .street import footprint
+from .timeline import Actor, axle_to_middle, pose_at, rear_axle
 from .vehicles import VehicleModel, build
 
 FAR_IN, FAR_OUT = -12.0, 105.0
@@ -135,18 +136,18 @@ class Director:
         c = from_points(pts)
         a.runs.append(Run(c, t0, t1, 0.0, c.length, 0.0, 0.0))
 
-    def through(self, key, style, seed, colour, shade, plate, stops: list[tuple[float, float]], y: float | None = None, **kw) -> None:
-        """Drive through by waypoints (time, x of the rear axle), speed smooth between them."""
+    def tail(self, key, style, seed, colour, shade, plate, lead: Actor, lead_run: int, t0: float, t_end: float, cruise: float, gap: float, y: float, **kw) -> None:
+        """Drive through close behind ``lead`` until that has left the lane."""
         a, m = self.actor(key, style, seed, colour, shade, plate, **kw)
-        yy = y or self.lane_y
-        c = from_points(np.concatenate([straight((FAR_IN, yy), (FAR_OUT, yy)), [[FAR_OUT, yy]]]))
-        for (ta, xa), (tb, xb) in zip(stops, stops[1:]):
-            a.runs.append(Run(c, ta, tb, xa - FAR_IN, xb - FAR_IN, 0.0, 0.0))
+        c = from_points(np.concatenate([straight((FAR_IN, y), (FAR_OUT, y)), [[FAR_OUT, y]]]))
+        lm, run = self.models[lead.key], lead.runs[lead_run]
+        edge = y - m.width / 2 - 0.30
 
+        def rear(t: float) -> float | None:
+            foot = footprint(pose_at(run.curve, run.position(t), lm), lm.length, lm.width)
+            return None if foot[:, 1].max() < edge else float(foot[foot[:, 1] > edge][:, 0].min())
 
-def offset_of(model: VehicleModel) -> float:
-    """Re-exported for scripts that place by bumper."""
-    return axle_to_middle(model)
+        a.runs.append(follow(c, t0, t_end, m.length / 2 + axle_to_middle(m), rear, cruise, gap))
 
 
 def day_parallel() -> Scenario:
@@ -154,9 +155,9 @@ def day_parallel() -> Scenario:
     x1, L, W = 27.0, 6.0, 2.3
     berths = [make_berth(f"P{i + 1}", f"{1021 + i}", "parallel", x1 + L * i, 0.25, 0.0, L, W) for i in range(4)]
     lay = Layout(10.0, 66.0, 9.9, 5.2, 3.6, berths, 6.2, [(6.2, "dash-yellow")], bay_depth=2.6)
-    cam = Camera((0.0, 12.4, 8.6), (36.6, 1.95, 0.55), 6560.0, 1920, 1080)
+    cam = Camera((0.0, 12.4, 8.6), (36.6, 1.95, 0.36), 6560.0, 1920, 1080)
     d = Director(lay, 4.45, 8.05)
-    d.stay("s1", "sedan", 501, "grey", 3, ("鲁B8K263", "blue"), "P4", 0.25, -0.02, 0.008, rim=5)
+    d.stay("s1", "sedan", 501, "grey", 3, ("鲁B8K263", "blue"), "P4", 0.42, -0.02, 0.008, rim=5)
 
     a, m = d.actor("v1", "suv", 502, "white", 0, ("鲁BQ719S", "blue"), berth="P1", rim=6)
     p = d.parked("P1", -0.15, -0.02, -0.012)
@@ -164,7 +165,7 @@ def day_parallel() -> Scenario:
     d.parallel_leave(a, m, p, 41.0, 51.5)
 
     a, m = d.actor("v2", "hatch", 503, "red", 0, ("鲁BD23571", "green"), berth="P3", rim=7)
-    p = d.parked("P3", 0.0, 0.05, 0.010)
+    p = d.parked("P3", -0.5, 0.05, 0.010)
     d.parallel_reverse(a, m, p, 11.6, 20.0, 21.0, 26.4)
     d.parallel_leave(a, m, p, 47.4, 60.8, back_up=3.4)
 
@@ -178,19 +179,15 @@ def day_parallel() -> Scenario:
     d.parallel_forward(a, m, p, 58.6, 68.4)
     d.parallel_leave(a, m, p, 89.0, 99.5)
 
-    a, m = d.actor("v5", "city", 506, "pink", 1, ("鲁BF60849", "green"), berth="P3", rim=8)
-    p = d.parked("P3", -0.1, 0.0, -0.006)
-    d.parallel_reverse(a, m, p, 62.4, 70.6, 71.4, 76.2, 6.8)
-    d.parallel_leave(a, m, p, 85.4, 96.0)
-
     d.passing("t1", "fastback", 511, "blue", 0, ("鲁BX1385", "blue"), 1.0, 14.2)
     d.passing("t2", "bus", 512, "green", 1, ("鲁B70268", "yellow"), 27.6, 48.4, y=4.75)
-    d.through("t3", "boxtruck", 513, "blue", 1, ("鲁A9Z372", "yellow"), [(51.6, FAR_IN), (57.2, 13.2), (61.4, 22.4), (66.2, 41.0), (69.5, 60.0), (74.5, FAR_OUT)], y=4.95)
+    lead = next(q for q in d.actors if q.key == "v3")
+    d.tail("t3", "boxtruck", 513, "blue", 1, ("鲁A9Z372", "yellow"), lead, 0, 52.9, 80.0, 6.0, 1.5, 4.95, cloth2=(0.62, 0.63, 0.62))
     d.passing("t4", "sedan", 514, "white", 1, ("鲁B5E941", "blue"), 17.5, 31.0, True)
     d.passing("t5", "suv-large", 515, "black", 1, ("鲁BH6058", "blue"), 35.0, 48.0, True)
     d.passing("t6", "scooter", 516, "red", 0, None, 33.8, 51.0, y=5.5, cloth=(0.10, 0.13, 0.22))
     d.passing("t7", "mpv", 517, "grey", 1, ("鲁B96V04", "blue"), 74.5, 88.0, True)
-    d.passing("t8", "taxi" if False else "sedan", 518, "green", 1, ("鲁BT2096", "blue"), 77.2, 88.6)
+    d.passing("t8", "sedan", 518, "green", 1, ("鲁BT2096", "blue"), 77.2, 88.6)
     return Scenario("day-parallel", "h264", 20260101, 104, lay, cam, lights.day(2.15, 0.86, 1.12), d.actors, d.models, "34020000001320000001")
 
 
@@ -211,10 +208,15 @@ def dusk_angled() -> Scenario:
         d.angled_out(a, m, p, t_out, t_out + 5.4, t_out + 6.2, t_out + 15.4)
 
     visit("v1", "hatch", 603, "blue", 1, ("鲁BJ5103", "blue"), "A1", 6.6, 14.0, 38.0, rim=5)
-    visit("v2", "fastback", 604, "white", 0, ("鲁BF19472", "green"), "A3", 13.0, 21.4, 56.5, 0.0, 0.02, 0.01, rim=10)
-    visit("v3", "suv-large", 605, "brown", 1, ("浙A3P597", "blue"), "A5", 25.0, 34.0, 66.0, 0.1, 0.0, -0.01, rim=6)
-    visit("v4", "microvan", 606, "white", 2, ("鲁B27946", "yellow"), "A1", 52.0, 61.0, 84.0, 0.15, 0.0, 0.0, rim=5)
-    visit("v5", "city", 607, "yellow", 0, ("鲁BD80316", "green"), "A5", 76.0, 76.0, 99.0) if False else None
-    d.passing("t1", "sedan", 611, "grey", 1, ("鲁BU8G41", "blue"), 2.5, 16.8, True)
-    d.passing("t2", "boxtruck", 612, "white", 0, ("鲁B4N775", "yellow"), 40.5, 63.0, y=8.3) if False else None
+    visit("v2", "fastback", 604, "white", 0, ("鲁BF19472", "green"), "A3", 13.0, 21.4, 46.5, 0.0, 0.02, 0.01, rim=10)
+    visit("v3", "suv-large", 605, "brown", 1, ("浙A3P597", "blue"), "A5", 23.0, 32.0, 63.6, 0.1, 0.0, -0.01, rim=6)
+    visit("v4", "microvan", 606, "white", 2, ("鲁B27946", "yellow"), "A1", 50.6, 58.4, 78.6, 0.15, 0.0, 0.0, rim=5)
+    visit("v5", "city", 607, "yellow", 0, ("鲁BD80316", "green"), "A3", 59.8, 68.6, 89.0, 0.0, 0.0, 0.012, rim=8)
+    d.passing("t1", "sedan", 611, "grey", 1, ("鲁BU8G41", "blue"), 1.5, 15.8, True)
+    d.passing("t2", "boxtruck", 612, "red", 0, ("鲁B4N775", "yellow"), 25.4, 49.5, y=8.35, cloth2=(0.55, 0.56, 0.58))
+    d.passing("t3", "mpv", 613, "black", 0, ("鲁BY3K68", "blue"), 27.0, 40.0, True)
+    d.passing("t4", "scooter", 614, "white", 0, None, 68.4, 86.4, y=9.3, cloth=(0.35, 0.05, 0.04), cloth2=(0.05, 0.06, 0.10))
+    d.passing("t5", "bus", 615, "white", 0, ("鲁B61885", "yellow"), 52.0, 70.0, True)
+    d.passing("t6", "executive", 616, "black", 0, ("鲁BW9427", "blue"), 78.0, 91.0, True)
+    d.passing("t7", "suv", 617, "red", 1, ("鲁BL350C", "blue"), 69.5, 81.5, y=7.75)
     return Scenario("dusk-angled", "h265", 20260202, 104, lay, cam, lights.dusk(2.75, 1.0), d.actors, d.models, "34020000001320000002", True)

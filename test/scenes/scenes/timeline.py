@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from .paths import Curve, Run
+from .paths import Curve, Run, Track
 from .plates import Plate
 from .vehicles import VehicleModel
 
@@ -23,7 +23,7 @@ class Actor:
     colour: str
     shade: int
     plate: Plate | None
-    runs: list[Run] = field(default_factory=list)
+    runs: list[Run | Track] = field(default_factory=list)
     berth: str | None = None
     parked_pose: tuple[float, float, float] | None = None
     stays: bool = False
@@ -68,7 +68,7 @@ def sample(actor: Actor, model: VehicleModel, frames: int, dark: bool) -> list[S
     wb = model.axles[0] - model.axles[1]
     r = max(model.wheel_radius, 0.25)
     travelled, last_s, last_v, steer_now = 0.0, None, 0.0, 0.0
-    current: Run | None = None
+    current: Run | Track | None = None
     for f in range(frames):
         t = f / FPS
         if t < runs[0].t0 or t > runs[-1].t1:
@@ -87,7 +87,6 @@ def sample(actor: Actor, model: VehicleModel, frames: int, dark: bool) -> list[S
         target = float(np.clip(np.arctan(wb * k), -0.6, 0.6))
         steer_now += float(np.clip(target - steer_now, -0.05, 0.05)) if moving and abs(v) > 0.02 else 0.0
         accel = (abs(v) - abs(last_v)) * FPS
-        waiting = any(q.t0 > t for q in runs) and not moving
         idle = min((abs(q.t0 - t) for q in runs if q.t0 > t), default=99)
         since = t - run.t1
         engine = moving or since < 1.6 or idle < 2.2
@@ -96,5 +95,4 @@ def sample(actor: Actor, model: VehicleModel, frames: int, dark: bool) -> list[S
         tail = (1.0 if brake else 0.35 if dark else 0.0) if engine else 0.0
         out.append(State(pose, steer_now if abs(steer_now) > 1e-3 else 0.0, float((travelled / r) % (2 * np.pi)), (head, tail)))
         last_s, last_v = s, v
-        del waiting
     return out
