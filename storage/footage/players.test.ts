@@ -41,7 +41,9 @@ async function encode(folder: string, codec: Codec, bFrames: number): Promise<Ac
 
   const bytes = await readFile(raw);
   const delimiter = codec === 'h264' ? (header: number) => (header & 31) === 9 : (header: number) => header >> 1 === 35;
-  const starts = splitAnnexB(bytes).filter((span) => delimiter(bytes[span.from] as number)).map((span) => span.codeAt);
+  const delimiters = splitAnnexB(bytes).filter((span) => delimiter(bytes[span.from] as number)).map((span) => span.codeAt);
+  // The remuxer may put the first parameter sets before the first delimiter, or leave that one out.
+  const starts = [0, ...delimiters.slice(delimiters.length - packets.length + 1)];
   return starts.map((at, i) => {
     const data = bytes.subarray(at, starts[i + 1] ?? bytes.length);
     const keyframe = splitAnnexB(data).some((span) => syntaxOf[codec].isKeySlice(data, span.from));
