@@ -43,6 +43,8 @@ export interface CoreOptions {
   onStep?: (cameraId: string, step: AnalysedStep) => void;
 }
 
+const LOG_RETRY_MS = 2_000;
+
 /**
  * What turns footage into records, without the network on either side: catalogue, footage log, objects, vision, analysis and
  * evidence. `serve` puts cameras before it and platforms behind it; `replay` feeds it from a file.
@@ -58,6 +60,7 @@ export class Core {
   #vision: VisionPool | null = null;
   #evidence: EvidenceWorker | null = null;
   #site: Site = { lots: [], cameras: [] };
+  #cancelRetry: () => void = () => undefined;
 
   constructor(options: CoreOptions) {
     this.#options = options;
@@ -72,7 +75,7 @@ export class Core {
     this.#objects = new FileObjectStore({ folder: join(config.dataFolder, 'objects'), clock });
     await this.#objects.start();
     this.#log = new FootageLog({ folder: join(config.dataFolder, 'footage'), database: this.#database, clock, logger, segmentMs: config.footage.segment });
-    await this.#log.start();
+    await this.#startLog(this.#log);
     this.#vision = new VisionPool({
       manifestPath: config.vision.manifest === null ? join(program.root, 'models', 'manifest.json') : inFolder(config.baseFolder, config.vision.manifest),
       children: config.vision.children,
@@ -87,7 +90,23 @@ export class Core {
     for (const camera of this.#site.cameras) this.#analyse(camera);
   }
 
+  /** A disk that does not work now must not keep the page from saying so: the log is started again until it works. */
+  async #startLog(log: FootageLog): Promise<void> {
+    const { problems, clock } = this.#options;
+    try {
+      await log.start();
+      problems.set('footage', null);
+    } catch (error) {
+      if (!(error instanceof BerthwatchError && error.retryable)) throw error;
+      problems.set('footage', `footage cannot be written: ${error.message}`);
+      this.#cancelRetry = clock.after(LOG_RETRY_MS, () => {
+        this.#startLog(log).catch((later: unknown) => problems.set('footage', `footage cannot be written: ${messageOf(later)}`));
+      });
+    }
+  }
+
   async close(): Promise<void> {
+    this.#cancelRetry();
     await Promise.all([...this.#analysers.keys()].map((cameraId) => this.#stopAnalysis(cameraId)));
     await this.#evidence?.close();
     await this.#vision?.close();
@@ -176,6 +195,9 @@ export class Core {
     const { problems, metrics, clock } = this.#options;
     const footage = this.log.status();
     problems.set('footage', footage.state === 'ok' ? null : `footage cannot be written: ${footage.reason ?? 'unknown reason'} (${footage.droppedGops} GOPs lost so far)`);
+    const children = this.vision.status().children;
+    const down = children.filter((child) => child.lastFailure !== null && child.condition !== 'idle' && child.condition !== 'busy');
+    problems.set('vision', down.length === 0 ? null : `${down.length} of ${children.length} vision children do not run: ${down[0]?.lastFailure ?? ''}`);
     const database = this.database.status();
     problems.set('database', database.state === 'ok' ? null : `the database cannot be used: ${database.reason ?? 'unknown reason'}`);
     for (const camera of this.#site.cameras) {

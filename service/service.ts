@@ -146,11 +146,32 @@ export class BerthwatchService {
       stillSending: (deviceId) => [...this.#streams].some(([cameraId, stream]) => stream.status.state === 'streaming' && this.#cameraOf(core, cameraId)?.gb28181?.deviceId === deviceId),
     });
     this.#gb = gb;
-    gb.on('online', ({ device }) => this.#feed.publish('device-online', { deviceId: device.id, transport: device.transport }));
+    gb.on('online', ({ device }) => {
+      this.#feed.publish('device-online', { deviceId: device.id, transport: device.transport });
+      void this.#ask(device.id, gb, core);
+    });
     gb.on('offline', ({ device, reason }) => this.#feed.publish('device-offline', { deviceId: device.id, reason }));
     await gb.start();
     this.#follow(core);
     return gb.address.udpPort;
+  }
+
+  /** Asks a device that came online who it is and what it shows, and says so where a channel of the site is not among that. */
+  async #ask(deviceId: string, gb: GbServer, core: Core): Promise<void> {
+    const { logger } = this.#options;
+    try {
+      const info = await gb.queryDeviceInfo(deviceId);
+      const { items, complete, total } = await gb.queryCatalog(deviceId);
+      logger.info({ deviceId, ...info, channels: items.length, announced: total, complete }, 'device described itself');
+      for (const camera of core.site.cameras.filter((c) => c.gb28181?.deviceId === deviceId)) {
+        const channelId = camera.gb28181?.channelId ?? '';
+        const missing = complete && items.length > 0 && !items.some((item) => item.id === channelId);
+        this.#problems.set(`catalog/${camera.id}`, missing ? `device ${deviceId} does not list channel ${channelId} of camera ${camera.name} in its catalogue: compare the channel id with its GB/T 28181 settings` : null);
+      }
+    } catch (error) {
+      // Many devices answer only one of the two; the stream does not depend on it.
+      logger.info({ deviceId, reason: messageOf(error) }, 'the device did not describe itself');
+    }
   }
 
   #cameraOf(core: Core, cameraId: string): SiteCamera | undefined {

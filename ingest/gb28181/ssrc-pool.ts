@@ -49,6 +49,13 @@ export class SsrcPool {
     throw new BerthwatchError('unavailable', 'GB_SSRC_EXHAUSTED', `all ${NUMBERS} SSRCs of the domain are in use or resting; end some streams`);
   }
 
+  /** Whether an SSRC, as RTP carries it, is one of this pool's that is in use or was until a moment ago. */
+  holds(ssrc: number): boolean {
+    const digits = String(ssrc).padStart(10, '0');
+    const number = Number(digits.slice(-4));
+    return digits.length === 10 && digits.slice(1, 6) === this.#options.serverId.slice(3, 8) && (this.#inUse.has(number) || this.#resting.has(number));
+  }
+
   /** Gives a number back; unknown and already released ones are ignored. */
   release(ssrc: string): void {
     const number = Number(ssrc.slice(-4));

@@ -24,7 +24,7 @@ export interface CameraStreamOptions {
   server: GbServer;
   ports: PortPool;
   ssrcs: SsrcPool;
-  /** Whether an SSRC belongs to a session of another camera: it must never be learnt as this one's. */
+  /** Whether an SSRC was agreed with another camera: it must never be learnt as this one's. */
   isForeignSsrc: (ssrc: number) => boolean;
   sink: UnitSink;
   clock: Clock;
@@ -134,7 +134,7 @@ export class CameraStream {
       cameraId: camera.id,
       expectedSsrc: Number(ssrc),
       strictSsrc: false,
-      isForeignSsrc: this.#options.isForeignSsrc,
+      isForeignSsrc: (other) => other !== this.#ssrc && (ssrcs.holds(other) || this.#options.isForeignSsrc(other)),
       clock,
       logger,
       firstPacketTimeoutMs: this.#options.firstPacketTimeoutMs,

@@ -33,6 +33,8 @@ export class PlatformLink {
   readonly #abort = new AbortController();
   #cancelHeartbeat: () => void = () => undefined;
   #beating: Promise<void> = Promise.resolve();
+  #refusals: Promise<void> = Promise.resolve();
+  #lastRefusal = '';
 
   constructor(options: PlatformLinkOptions) {
     this.#options = options;
@@ -46,12 +48,15 @@ export class PlatformLink {
       readObject: options.readObject,
       onOutcome: (message, outcome, attempts) => {
         this.#reach(outcome);
+        if (outcome.outcome === 'refused') this.#lastRefusal = ` (the last one: ${outcome.code} ${outcome.reason})`;
+        if (outcome.outcome === 'refused' || (outcome.outcome === 'delivered' && attempts > 1)) this.#countRefusals();
         options.onOutcome(message, outcome, attempts);
       },
     });
   }
 
   start(): void {
+    this.#countRefusals();
     this.#worker.start();
     if (this.#options.platform.accepts.has('heartbeat')) this.#beat();
   }
@@ -65,6 +70,7 @@ export class PlatformLink {
     this.#abort.abort(new Error('the service is stopping'));
     this.#cancelHeartbeat();
     await Promise.all([this.#worker.close(), this.#beating]);
+    await this.#refusals;
   }
 
   counts(): Promise<OutboxCounts> {
@@ -98,6 +104,22 @@ export class PlatformLink {
   #reach(outcome: DeliveryOutcome): void {
     const { platform, onTrouble } = this.#options;
     onTrouble(`platform/${platform.id}`, outcome.outcome === 'unreachable' ? `city platform ${platform.id} cannot be reached; records wait and will be sent when it is back (${outcome.reason})` : null);
+  }
+
+  /** Records that the platform does not want are somebody's to look at: they stay on the page until it has them. */
+  #countRefusals(): void {
+    const { platform, onTrouble, logger } = this.#options;
+    this.#refusals = this.#refusals.then(async () => {
+      try {
+        const { refused } = await this.#table.counts();
+        onTrouble(
+          `refused/${platform.id}`,
+          refused === 0 ? null : `city platform ${platform.id} refuses ${refused === 1 ? 'a record' : `${refused} records`}; they are sent again with growing pauses: see the deliveries of their visits${this.#lastRefusal}`,
+        );
+      } catch (error) {
+        logger.warn({ platform: platform.id, error: messageOf(error) }, 'refused records could not be counted');
+      }
+    });
   }
 
   #compareClocks(platformTime: number): void {
