@@ -92,15 +92,13 @@ export class Core {
 
   /** A disk that does not work now must not keep the page from saying so: the log is started again until it works. */
   async #startLog(log: FootageLog): Promise<void> {
-    const { problems, clock } = this.#options;
+    const { logger, clock } = this.#options;
     try {
       await log.start();
-      problems.set('footage', null);
     } catch (error) {
       if (!(error instanceof BerthwatchError && error.retryable)) throw error;
-      problems.set('footage', `footage cannot be written: ${error.message}`);
       this.#cancelRetry = clock.after(LOG_RETRY_MS, () => {
-        this.#startLog(log).catch((later: unknown) => problems.set('footage', `footage cannot be written: ${messageOf(later)}`));
+        this.#startLog(log).catch((later: unknown) => logger.error({ error: messageOf(later) }, 'the footage log cannot be started'));
       });
     }
   }
