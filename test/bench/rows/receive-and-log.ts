@@ -56,6 +56,7 @@ async function measure(context: BenchContext, clip: string, transport: 'udp' | '
   const log = new FootageLog({ folder: join(folder, 'footage'), database, clock: systemClock, logger: silentLogger });
   const receivers: MediaReceiver[] = [];
   let units = 0;
+  let bytes = 0;
   try {
     await log.start();
     const streams: { port: number; ssrc: number }[] = [];
@@ -74,6 +75,7 @@ async function measure(context: BenchContext, clip: string, transport: 'udp' | '
         silenceTimeoutMs: 30_000,
         onUnit: (unit) => {
           units++;
+          bytes += unit.data.length;
           log.append(unit);
         },
         onEvent: () => undefined,
@@ -90,17 +92,20 @@ async function measure(context: BenchContext, clip: string, transport: 'udp' | '
         new Promise((_resolve, reject) => sender.once('exit', (code) => reject(new Error(`the sending process ended with ${code}`)))),
       ]);
       const before = { units, bytes: logged(log) };
+      const receivedBefore = bytes;
       const wall = performance.now();
       const cpu = process.cpuUsage();
       await pause(context.seconds * 1000);
       const used = process.cpuUsage(cpu);
       const wallMs = performance.now() - wall;
+      const bytesReceived = bytes - receivedBefore;
       const stats = receivers.map((receiver) => receiver.stats());
       const rate = (logged(log) - before.bytes) / (wallMs / 1000) / cameras;
       const expected = cameras * (wallMs / 40);
       return {
         measured: { cases: (cameras * wallMs) / 1000, wallMs, cpuMs: (used.user + used.system) / 1000 },
         notes: [
+          ...(logged(log) - before.bytes < bytesReceived * 0.9 ? ['THE DISK LAGGED BEHIND on this busy machine: a part of the writing is not in the figure'] : []),
           `${units - before.units} of about ${expected.toFixed(0)} pictures arrived, ${stats.reduce((sum, s) => sum + s.lostPackets, 0)} packets lost, ${log.status().droppedGops} GOPs dropped, ${((rate * 8) / 1e6).toFixed(2)} Mb/s a camera written`,
         ],
       };
