@@ -136,7 +136,7 @@ export class FootageLog {
    *   folder belongs to another log)
    */
   start(): Promise<RecoveryReport> {
-    if (this.#closed) throw new BerthwatchError('internal', 'FOOTAGE_CLOSED', 'a closed footage log cannot be started again');
+    if (this.#closed) return Promise.reject(new BerthwatchError('internal', 'FOOTAGE_CLOSED', 'a closed footage log cannot be started again'));
     this.#starting ??= this.#start().catch((error: unknown) => {
       this.#starting = null;
       this.#startFailure = messageOf(error);

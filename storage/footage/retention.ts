@@ -33,7 +33,7 @@ export async function deleteSegmentsBefore(options: {
   for (;;) {
     const { rows } = await database.query<{ segment: number; bytes: number }>(
       `UPDATE footage_segment SET state = 'deleting' WHERE camera_id = $1 AND segment IN (
-         SELECT segment FROM footage_segment WHERE camera_id = $1 AND log_id = $2 AND (ended_at < $3 OR state = 'deleting') ORDER BY segment LIMIT $4
+         SELECT segment FROM footage_segment WHERE camera_id = $1 AND log_id = $2 AND ((started_at < $3 AND ended_at < $3) OR state = 'deleting') ORDER BY segment LIMIT $4
        ) RETURNING segment, bytes`,
       [cameraId, log, Math.floor(time), BATCH],
     );
