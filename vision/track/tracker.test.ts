@@ -57,17 +57,24 @@ describe('tracker', () => {
     const seen = ids([
       [0, [{ x: 300 }]], [1000, [{ x: 300 }]],
       [2000, [{ x: 200, y: 20, w: 420, h: 260, class: 'truck' }]],
-      [4000, [{ x: 210, y: 20, w: 420, h: 260, class: 'truck' }]],
-      [12_000, [{ x: 301 }]],
+      [10_000, [{ x: 210, y: 20, w: 420, h: 260, class: 'truck' }]],
+      [18_000, [{ x: 210, y: 20, w: 420, h: 260, class: 'truck' }]],
+      [24_000, [{ x: 301 }]],
     ]);
     expect(seen[0]).toEqual(seen[1]);
     expect(seen[2]).not.toEqual(seen[0]);
-    expect(seen[4]).toEqual(seen[0]);
+    expect(seen[4]).toEqual(seen[2]);
+    expect(seen[5]).toEqual(seen[0]);
   });
 
-  it('gives a new number to a car that comes long after another left', () => {
-    const seen = ids([[0, [{ x: 300 }]], [1000, [{ x: 300 }]], [70_000, [{ x: 300 }]]]);
-    expect(seen[2]).not.toEqual(seen[1]);
+  it('bridges missed detections of some seconds', () => {
+    const seen = ids([[0, [{ x: 300 }]], [1000, [{ x: 300 }]], [3000, []], [5000, []], [7000, [{ x: 302 }]]]);
+    expect(seen[4]).toEqual(seen[1]);
+  });
+
+  it('gives a new number to a car that comes after another left', () => {
+    const seen = ids([[0, [{ x: 300 }]], [1000, [{ x: 300 }]], [3000, []], [5000, []], [7000, []], [9000, []], [11_000, [{ x: 300 }]]]);
+    expect(seen[6]).not.toEqual(seen[1]);
   });
 
   it('keeps a plate with its car when two cars are close', () => {

@@ -10,14 +10,28 @@ import type { Observation, ObservedVehicle, VehicleClass } from '../observation.
 const MIN_IOU = 0.25;
 /** Largest ratio of areas of one vehicle on two frames: a lorry passing before a car must not inherit its number. */
 const MAX_AREA_RATIO = 2.2;
+/**
+ * At the picture's edge a box is only the visible part of a vehicle and grows or shrinks fast: within this time the smaller
+ * box lying in the larger one is enough there.
+ */
+const EDGE_MS = 600;
+const EDGE_PX = 3;
+/** Seen this long at the edge, it stands there. */
+const STAYS_AT_EDGE_MS = 5_000;
+const MIN_COVER_AT_EDGE = 0.5;
+const MAX_AREA_RATIO_AT_EDGE = 8;
 /** A vehicle that left no overlap may have moved this many of its own diagonals a second (about 60 km/h for a car). */
 const MAX_DIAGONALS_PER_SECOND = 4;
 /** Association over distance is a guess; over longer gaps it is not made. */
 const MAX_JUMP_MS = 1_500;
-/** Vehicles that stood still are remembered this long behind what hides them, ms … */
-const KEEP_STANDING_MS = 60_000;
-/** … moving ones this long. */
+/** A vehicle that stood still is remembered this long without being seen, ms: detectors miss now and then … */
+const KEEP_STANDING_MS = 8_000;
+/** … this long while something else covers its place … */
+const KEEP_HIDDEN_MS = 120_000;
+/** … and a moving one this long. */
 const KEEP_MOVING_MS = 3_000;
+/** Share of its box under another vehicle's that counts as covered. */
+const COVERED = 0.3;
 /** Slower than this (own diagonals a second) is standing. */
 const STANDING = 0.05;
 /** Weight of the newest speed in the running mean. */
@@ -35,6 +49,8 @@ export interface Track {
   /** Unix ms of the first and the newest sight. */
   firstSeen: number;
   lastSeen: number;
+  /** Unix ms at which it was last seen, or its place was covered by another vehicle. */
+  accountedFor: number;
   /** Last text read on it, '' where none was. */
   plate: string;
 }
@@ -53,11 +69,11 @@ export function initialTrackerState(): TrackerState {
 /** Numbers the vehicles of one observation. Pure; observations of one camera must come in order of `capturedAt`. */
 export function track(state: TrackerState, observation: Observation): { state: TrackerState; observation: Observation } {
   const at = observation.capturedAt;
-  const alive = state.tracks.filter((known) => at - known.lastSeen <= patience(known));
+  const alive = state.tracks.filter((known) => remembered(known, observation));
   const pairs: { vehicle: number; track: number; score: number }[] = [];
   for (const [v, vehicle] of observation.vehicles.entries()) {
     for (const [t, known] of alive.entries()) {
-      const score = likeness(known, vehicle, at);
+      const score = likeness(known, vehicle, observation);
       if (score > 0) pairs.push({ vehicle: v, track: t, score });
     }
   }
@@ -78,22 +94,27 @@ export function track(state: TrackerState, observation: Observation): { state: T
     seen.push(updated);
     return { ...vehicle, trackId: updated.id };
   });
-  const unseen = alive.filter((_, t) => !used.has(t));
+  const unseen = alive
+    .filter((_, t) => !used.has(t))
+    .map((known) => (observation.vehicles.some((v) => coverOf(known.box, v.box) >= COVERED) ? { ...known, accountedFor: at } : known));
   // Newest sights first, so that the bound drops the oldest.
   const tracks = [...seen, ...unseen].sort((a, b) => b.lastSeen - a.lastSeen || a.id - b.id).slice(0, MAX_TRACKS);
   return { state: { version: 1, nextId, tracks }, observation: { ...observation, vehicles } };
 }
 
 /** 0: cannot be the same; up to about 3: surely the same. */
-function likeness(known: Track, vehicle: ObservedVehicle, at: number): number {
+function likeness(known: Track, vehicle: ObservedVehicle, picture: Picture): number {
   if (group(known.class) !== group(vehicle.class)) return 0;
+  const elapsed = Math.max(0, picture.capturedAt - known.lastSeen);
+  const clipped = elapsed <= EDGE_MS && touchesEdge(known.box, picture) && touchesEdge(vehicle.box, picture);
   const ratio = (known.box.width * known.box.height) / (vehicle.box.width * vehicle.box.height);
-  if (ratio > MAX_AREA_RATIO || ratio < 1 / MAX_AREA_RATIO) return 0;
-  const elapsed = Math.max(0, at - known.lastSeen);
+  const most = clipped ? MAX_AREA_RATIO_AT_EDGE : MAX_AREA_RATIO;
+  if (ratio > most || ratio < 1 / most) return 0;
   const text = vehicle.plate?.text ?? '';
   const samePlate = text.length >= 7 && text === known.plate;
   const otherPlate = text.length >= 7 && known.plate.length >= 7 && mismatches(text, known.plate) >= 3;
-  const iou = Math.max(boxIou(known.box, vehicle.box), boxIou(predict(known, elapsed), vehicle.box));
+  let iou = Math.max(boxIou(known.box, vehicle.box), boxIou(predict(known, elapsed), vehicle.box));
+  if (clipped && iou < MIN_IOU && Math.max(coverOf(known.box, vehicle.box), coverOf(vehicle.box, known.box)) >= MIN_COVER_AT_EDGE) iou = MIN_IOU;
   if (iou >= MIN_IOU) return Math.max(0.01, iou + (samePlate ? 1 : 0) - (otherPlate ? 0.6 : 0) + (known.class === vehicle.class ? 0.02 : 0));
   if (elapsed > MAX_JUMP_MS && !samePlate) return 0;
   if (otherPlate) return 0;
@@ -106,7 +127,7 @@ function likeness(known: Track, vehicle: ObservedVehicle, at: number): number {
 }
 
 function newTrack(id: number, vehicle: ObservedVehicle, at: number): Track {
-  return { id, class: vehicle.class, box: vehicle.box, speed: [0, 0], firstSeen: at, lastSeen: at, plate: vehicle.plate?.text ?? '' };
+  return { id, class: vehicle.class, box: vehicle.box, speed: [0, 0], firstSeen: at, lastSeen: at, accountedFor: at, plate: vehicle.plate?.text ?? '' };
 }
 
 function follow(known: Track, vehicle: ObservedVehicle, at: number): Track {
@@ -117,7 +138,7 @@ function follow(known: Track, vehicle: ObservedVehicle, at: number): Track {
     const vy = (middleY(vehicle.box) - middleY(known.box)) / seconds;
     speed = [known.speed[0] * (1 - SPEED_GAIN) + vx * SPEED_GAIN, known.speed[1] * (1 - SPEED_GAIN) + vy * SPEED_GAIN];
   }
-  return { ...known, class: vehicle.class, box: vehicle.box, speed, lastSeen: Math.max(known.lastSeen, at), plate: vehicle.plate?.text || known.plate };
+  return { ...known, class: vehicle.class, box: vehicle.box, speed, lastSeen: Math.max(known.lastSeen, at), accountedFor: at, plate: vehicle.plate?.text || known.plate };
 }
 
 /** Where the box should be after `elapsed` ms; motion is believed for a second and a half, no longer. */
@@ -126,9 +147,26 @@ function predict(known: Track, elapsed: number): Box {
   return { ...known.box, x: known.box.x + known.speed[0] * seconds, y: known.box.y + known.speed[1] * seconds };
 }
 
-function patience(known: Track): number {
+/** Whether an unseen vehicle may still be there. What was at the picture's edge only a moment has left over it. */
+function remembered(known: Track, picture: Picture): boolean {
+  const unseen = picture.capturedAt - known.lastSeen;
+  const passing = touchesEdge(known.box, picture) && known.lastSeen - known.firstSeen < STAYS_AT_EDGE_MS;
   const standing = Math.hypot(known.speed[0], known.speed[1]) < STANDING * diagonal(known.box);
-  return standing ? KEEP_STANDING_MS : KEEP_MOVING_MS;
+  if (passing || !standing) return unseen <= KEEP_MOVING_MS;
+  return unseen <= KEEP_HIDDEN_MS && picture.capturedAt - known.accountedFor <= KEEP_STANDING_MS;
+}
+
+type Picture = Pick<Observation, 'capturedAt' | 'width' | 'height'>;
+
+function touchesEdge(box: Box, picture: Picture): boolean {
+  return box.x < EDGE_PX || box.y < EDGE_PX || box.x + box.width > picture.width - EDGE_PX || box.y + box.height > picture.height - EDGE_PX;
+}
+
+/** Share of `box` that lies in `other`. */
+function coverOf(box: Box, other: Box): number {
+  const w = Math.min(box.x + box.width, other.x + other.width) - Math.max(box.x, other.x);
+  const h = Math.min(box.y + box.height, other.y + other.height) - Math.max(box.y, other.y);
+  return w <= 0 || h <= 0 ? 0 : (w * h) / (box.width * box.height);
 }
 
 /** A detector may call one vehicle car now and truck then, but never a person. */
