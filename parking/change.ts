@@ -15,8 +15,19 @@ const TOUCHES = 0.08;
 /** Motion on the ground that is told from jitter, metres, or picture pixels for far berths. */
 const MOVED_M = 0.35;
 const MOVED_PX = 4;
+/** Slower motion that is of interest while frames come often: over about a second. */
+const CREPT_M = 0.12;
+const CREPT_PX = 3;
 /** Sightings older than this are no longer compared. */
 const REMEMBER_MS = 10_000;
+
+/** Whether a trail ends in motion, seen over the last second of frames that follow closely. */
+function rolling(ground: BerthGround, samples: readonly Sample[]): boolean {
+  const last = samples[samples.length - 1];
+  const before = last && samples.findLast((s) => last.t - s.t >= 600);
+  if (!last || !before || last.t - before.t > 1_200) return false;
+  return (displacement(ground, before, last) ?? 0) > Math.max(CREPT_M, CREPT_PX * ground.metresPerPixel);
+}
 
 /**
  * Whether something moved in a berth since the frames reduced so far. Call it with each key frame's observation before
@@ -43,13 +54,11 @@ export function changeSuspected(state: CameraState, observation: Observation, si
     const here = present.filter((s) => touched(ground, s));
     // Somebody new, or somebody who moved.
     if (here.some((s) => !past.some((q) => stayed(q, s)))) return true;
-    // Somebody who was here on the last frame and is not any more, in plain view.
-    return past.some(
-      (q) =>
-        q.t === state.lastUsableAt &&
-        touched(ground, q) &&
-        !present.some((s) => stayed(q, s)) &&
-        !hiddenBehind(boxOf(q.box), present.map((s) => boxOf(s.box)), parameters),
-    );
+    // Somebody who was still rolling on the last frames, be it with the last corner in the berth.
+    const inside = (sample: Sample): boolean => overlapOf(ground, sample).vehicleShare > parameters.clearShare;
+    if (state.tracks.some((track) => track.lastSeenAt === state.lastUsableAt && inside(lastSample(track)) && rolling(ground, track.samples))) return true;
+    // Somebody who was here on the last frame and is not any more, in plain view: what stood there then hid nothing.
+    const newcomers = present.filter((s) => !past.some((q) => stayed(q, s))).map((s) => boxOf(s.box));
+    return past.some((q) => q.t === state.lastUsableAt && touched(ground, q) && !present.some((s) => stayed(q, s)) && !hiddenBehind(boxOf(q.box), newcomers, parameters));
   });
 }

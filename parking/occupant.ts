@@ -175,7 +175,7 @@ export function lookAtOccupied(frame: Frame, b: number): void {
 
   const rival = frame.assigned[b] ?? null;
   const rest = rival && rival !== own ? restAtEnd(ground, rival.track.samples, p) : null;
-  const others = sightings.filter((s) => s !== own && !(s === rival && rest));
+  const others = sightings.filter((s) => s !== own && !(s === rival && rest) && !parkedBeside(frame, occupant, s));
   const hidden = hiddenBehind(boxOf(occupant.rest.box), boxes(others), p);
   if (!hidden) {
     occupant.absentSince ??= now;
@@ -205,6 +205,13 @@ export function lookAtOccupied(frame: Frame, b: number): void {
   if (hidden || !empty || gone === null) return;
   const inertia = occupant.movedOut ? p.leaveMovedSeconds : p.leaveMissingSeconds;
   if (empty.looks >= p.leaveLooks && empty.lastAt - empty.firstAt >= inertia * 1000) closeVisit(frame, berth, ground, gone, empty.firstAt);
+}
+
+/** A neighbour in its own berth, beside which the occupant was seen before, hides nothing that it did not hide then. */
+function parkedBeside(frame: Frame, occupant: Occupant, sighting: Sighting): boolean {
+  const neighbour = frame.berths.find((b) => b.occupant?.trackKey === sighting.track.key)?.occupant;
+  if (!neighbour || neighbour === occupant || neighbour.visit.enteredAt >= occupant.lastRest.t) return false;
+  return boxIou(boxOf(neighbour.rest.box), boxOf(sighting.sample.box)) >= 0.7;
 }
 
 /** The vehicle that seems to displace the occupant carries its plate: it is the occupant, parked anew. */

@@ -30,18 +30,15 @@ export function parkingVehicles(observation: Observation, minimumScore: number):
 
 /**
  * A footprint is believed where it is finite, has an area, and lies about where the box is; at the picture's edge the box
- * ends and the footprint may go on.
+ * ends and the footprint may go on, to the sides as well.
  */
 function plausibleFootprint({ footprint, box }: ObservedVehicle, width: number, height: number): boolean {
   if (!footprint || !footprint.every((p) => finite(p[0], p[1])) || area(footprint) < 4) return false;
   const right = box.x + box.width;
   const bottom = box.y + box.height;
-  const slack = (size: number, cut: boolean): number => size * (cut ? 3 : 0.6);
-  const minX = box.x - slack(box.width, box.x <= 2);
-  const maxX = right + slack(box.width, right >= width - 2);
-  const minY = box.y - slack(box.height, box.y <= 2);
-  const maxY = bottom + slack(box.height, bottom >= height - 2);
-  return footprint.every(([x, y]) => x > minX && x < maxX && y > minY && y < maxY);
+  const cut = box.x <= 2 || box.y <= 2 || right >= width - 2 || bottom >= height - 2;
+  const slack = cut ? 2 * Math.max(box.width, box.height) : 0.6 * Math.max(box.width, box.height);
+  return footprint.every(([x, y]) => x > box.x - slack && x < right + slack && y > box.y - slack && y < bottom + slack);
 }
 
 export function sampleOf(vehicle: ObservedVehicle, observation: Observation): Sample {
@@ -144,10 +141,11 @@ export function leading<T extends string>(tally: Tally<T>, otherwise: T): T {
 function thin(samples: Sample[], limit: number): void {
   while (samples.length > limit) {
     let drop = 0;
-    // The latest sightings are spared: they measure how quiet the position is.
-    for (let i = 1; i < samples.length - 8; i++) {
+    // The latest sightings are spared, for they measure how quiet the position is; and the search goes back from them, so that
+    // those around the moment of coming to rest, which look almost the same too, go last.
+    for (let i = samples.length - 9; i > 0; i--) {
       const [a, b, c] = [samples[i - 1], samples[i], samples[i + 1]].map((s) => boxOf((s as Sample).box)) as [Box, Box, Box];
-      const slack = 0.02 * Math.max(b.width, b.height) + 1;
+      const slack = 0.01 * Math.max(b.width, b.height) + 1;
       const close = (p: Box, q: Box): boolean =>
         Math.abs(p.x + p.width / 2 - q.x - q.width / 2) <= slack && Math.abs(p.y + p.height - q.y - q.height) <= slack;
       if (close(a, b) && close(b, c) && close(a, c)) {

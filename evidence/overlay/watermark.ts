@@ -1,5 +1,6 @@
 import { beijingDateTime } from '../../base/beijing-time.js';
 import type { Berth } from '../../parking/model/berth.js';
+import { plateWords } from '../../parking/model/plate-words.js';
 import type { EvidenceInstant, VisitPlate } from '../../parking/model/visit.js';
 import type { PlateColour } from '../../vision/observation.js';
 import type { EvidenceCamera } from '../camera.js';
@@ -16,8 +17,7 @@ const ROLES: Record<EvidenceInstant['shows'], string> = {
 
 /** The plate as records write it (T/QME 0013-2024 A.4.1.1.4), with its colour. */
 export function plateText(plate: VisitPlate): string {
-  if (plate.status === 'read') return `${plate.text}（${COLOURS[plate.colour]}）`;
-  return plate.status === 'none' ? '无车牌' : '未识别';
+  return plate.status === 'read' ? `${plateWords(plate)}（${COLOURS[plate.colour]}）` : plateWords(plate);
 }
 
 /**
