@@ -30,8 +30,8 @@ const KEEP_STANDING_MS = 8_000;
 const KEEP_HIDDEN_MS = 120_000;
 /** … and a moving one this long. */
 const KEEP_MOVING_MS = 3_000;
-/** Share of its box under another vehicle's that counts as covered. */
-const COVERED = 0.3;
+/** Share of its box under a nearer vehicle's (one whose foot is lower in the picture) that counts as covered. */
+const COVERED = 0.5;
 /** Slower than this (own diagonals a second) is standing. */
 const STANDING = 0.05;
 /** Weight of the newest speed in the running mean. */
@@ -96,7 +96,7 @@ export function track(state: TrackerState, observation: Observation): { state: T
   });
   const unseen = alive
     .filter((_, t) => !used.has(t))
-    .map((known) => (observation.vehicles.some((v) => coverOf(known.box, v.box) >= COVERED) ? { ...known, accountedFor: at } : known));
+    .map((known) => (observation.vehicles.some((v) => v.box.y + v.box.height > known.box.y + known.box.height && coverOf(known.box, v.box) >= COVERED) ? { ...known, accountedFor: at } : known));
   // Newest sights first, so that the bound drops the oldest.
   const tracks = [...seen, ...unseen].sort((a, b) => b.lastSeen - a.lastSeen || a.id - b.id).slice(0, MAX_TRACKS);
   return { state: { version: 1, nextId, tracks }, observation: { ...observation, vehicles } };
