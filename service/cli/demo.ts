@@ -1,16 +1,16 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { rmSync, writeFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { BerthwatchError } from '../../base/errors.js';
 import { parseDuration } from '../../base/units.js';
 import { Demo } from '../demo/demo.js';
+import { temporaryFolder } from './temporary-folder.js';
 
 /** `berthwatch demo`: runs until it is interrupted, or for the given time and then judges what was delivered. */
 export async function demo(options: { for?: string; data?: string; port: string; report?: string }): Promise<void> {
   const runMs = options.for === undefined ? null : parseDuration(options.for);
   const port = Number(options.port);
   if (!Number.isInteger(port) || port < 0 || port > 65535) throw new BerthwatchError('bad-input', 'DEMO_PORT', `--port "${options.port}" is not a port`);
-  const folder = options.data === undefined ? mkdtempSync(join(tmpdir(), 'berthwatch-demo-')) : resolve(options.data);
+  const folder = options.data === undefined ? temporaryFolder('demo') : resolve(options.data);
   const show = new Demo({ folder, port, loop: true, write: (line) => console.log(line), colours: process.stdout.isTTY ?? false });
   let interrupt: () => void = () => undefined;
   const interrupted = new Promise<'interrupted'>((resolve_) => (interrupt = () => resolve_('interrupted')));

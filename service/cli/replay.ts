@@ -1,5 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { beijingDateTime, parseBeijing } from '../../base/beijing-time.js';
 import { systemClock } from '../../base/clock.js';
@@ -18,6 +17,7 @@ import { createMetrics } from '../metrics.js';
 import { annotate } from '../replay/annotate.js';
 import { ReplayReport } from '../replay/report.js';
 import { readVisits } from '../records/visit-reader.js';
+import { temporaryFolder } from './temporary-folder.js';
 
 export interface ReplayOptions {
   site?: string;
@@ -28,8 +28,8 @@ export interface ReplayOptions {
   annotate?: string;
 }
 
-/** The disk is given this much at most before the file is read on. */
-const MOST_QUEUED_BYTES = 16 * 1024 * 1024;
+/** GOPs that may wait for the disk before the file is read on; well below what makes the log drop the oldest. */
+const MOST_QUEUED_GOPS = 8;
 
 /** Without a site file the whole picture is watched as one berth that nobody asks about. */
 function siteWithoutBerths(): Site {
@@ -64,7 +64,7 @@ function chooseCamera(site: Site, wanted: string | undefined, file: string): Sit
 export async function replay(footage: string, options: ReplayOptions): Promise<void> {
   const start = options.start === undefined ? systemClock.now() : parseBeijing(options.start);
   if (start === null) throw new BerthwatchError('bad-input', 'REPLAY_START', `--start "${options.start ?? ''}" is not a time; write it like "2026-01-01 08:00:00"`);
-  const folder = options.data === undefined ? mkdtempSync(join(tmpdir(), 'berthwatch-replay-')) : resolve(options.data);
+  const folder = options.data === undefined ? temporaryFolder('replay') : resolve(options.data);
   if (options.annotate !== undefined) mkdirSync(options.annotate, { recursive: true });
   try {
     await run(footage, options, start, folder);
@@ -117,7 +117,7 @@ async function feedLog(core: Core, source: FileSource): Promise<void> {
   const abort = new AbortController();
   for await (const unit of source.units(abort.signal)) {
     core.log.append(unit satisfies AccessUnit);
-    while (core.log.stats().queuedBytes > MOST_QUEUED_BYTES) await pause();
+    while ((core.log.stats().cameras.get(source.cameraId)?.queuedGops ?? 0) > MOST_QUEUED_GOPS) await pause();
   }
   core.log.streamEnded(source.cameraId);
   while (core.log.stats().queuedBytes > 0) await pause();

@@ -161,6 +161,7 @@ export class Demo {
 
   #writeConfig(sipPort: number, httpPort: number, cityPort: number): void {
     const { folder } = this.#options;
+    // It holds the token.
     writeFileSync(
       join(folder, 'berthwatch.yaml'),
       stringify({
@@ -178,6 +179,7 @@ export class Demo {
           },
         ],
       }),
+      { mode: 0o600 },
     );
   }
 
