@@ -10,7 +10,7 @@ export async function demo(options: { for?: string; data?: string; port: string;
   const runMs = options.for === undefined ? null : parseDuration(options.for);
   const port = Number(options.port);
   if (!Number.isInteger(port) || port < 0 || port > 65535) throw new BerthwatchError('bad-input', 'DEMO_PORT', `--port "${options.port}" is not a port`);
-  const folder = options.data === undefined ? temporaryFolder('demo') : resolve(options.data);
+  const folder = options.data === undefined ? temporaryFolder('berthwatch-demo-') : resolve(options.data);
   const show = new Demo({ folder, port, loop: true, write: (line) => console.log(line), colours: process.stdout.isTTY ?? false });
   let interrupt: () => void = () => undefined;
   const interrupted = new Promise<'interrupted'>((resolve_) => (interrupt = () => resolve_('interrupted')));

@@ -64,7 +64,7 @@ function chooseCamera(site: Site, wanted: string | undefined, file: string): Sit
 export async function replay(footage: string, options: ReplayOptions): Promise<void> {
   const start = options.start === undefined ? systemClock.now() : parseBeijing(options.start);
   if (start === null) throw new BerthwatchError('bad-input', 'REPLAY_START', `--start "${options.start ?? ''}" is not a time; write it like "2026-01-01 08:00:00"`);
-  const folder = options.data === undefined ? temporaryFolder('replay') : resolve(options.data);
+  const folder = options.data === undefined ? temporaryFolder('berthwatch-replay-') : resolve(options.data);
   if (options.annotate !== undefined) mkdirSync(options.annotate, { recursive: true });
   try {
     await run(footage, options, start, folder);

@@ -1,7 +1,6 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { rmSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { temporaryFolder } from '../../service/cli/temporary-folder.js';
 import { Demo } from '../../service/demo/demo.js';
 import { sceneIsOver } from './support/demo-run.js';
 
@@ -11,7 +10,7 @@ describe('the demo', () => {
   let demo: Demo;
   const lines: string[] = [];
   beforeEach(() => {
-    folder = mkdtempSync(join(tmpdir(), 'bw-demo-'));
+    folder = temporaryFolder('bw-demo-');
     demo = new Demo({ folder, port: 0, loop: false, write: (line) => lines.push(line), colours: false });
   });
   afterEach(async () => {

@@ -1,8 +1,8 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { seededRandom } from '../../base/fuzz-target.js';
+import { temporaryFolder } from '../../service/cli/temporary-folder.js';
 import { Demo } from '../../service/demo/demo.js';
 import { readConfig } from '../../service/config/config.js';
 import { sceneIsOver } from './support/demo-run.js';
@@ -19,7 +19,7 @@ describe('the demo, killed again and again', () => {
   let demo: Demo;
   const lines: string[] = [];
   beforeEach(() => {
-    folder = mkdtempSync(join(tmpdir(), 'bw-kill-'));
+    folder = temporaryFolder('bw-kill-');
     demo = new Demo({ folder, port: 0, loop: false, write: (line) => lines.push(line), colours: false });
   });
   afterEach(async () => {

@@ -1,8 +1,8 @@
-import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemClock } from '../../../base/clock.js';
 import { silentLogger } from '../../../base/logger.js';
+import { temporaryFolder } from '../../../service/cli/temporary-folder.js';
 import { ConfigSchema, finishConfig, type Config } from '../../../service/config/config.js';
 import { SiteSchema, type Site } from '../../../service/config/site.js';
 import { createLogger } from '../../../service/log.js';
@@ -65,9 +65,7 @@ export class Street {
 
   constructor(options: StreetOptions) {
     this.#options = options;
-    this.folder = mkdtempSync(join(tmpdir(), 'bw-street-'));
-    // As root, PostgreSQL runs as another user, who must be able to enter.
-    chmodSync(this.folder, 0o755);
+    this.folder = temporaryFolder('bw-street-');
     const keys = generateKeys();
     const files = writeKeys(join(this.folder, 'keys'), keys);
     this.city = new QingdaoPlatform({ users: [{ accessId: 'street', publicKey: keys.user.publicKey }], privateKey: keys.platform.privateKey, parkingCodes: [LOT], uidRule: 'documented' });
