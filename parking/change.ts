@@ -18,6 +18,8 @@ const MOVED_PX = 4;
 /** Slower motion that is of interest while frames come often: over about a second. */
 const CREPT_M = 0.12;
 const CREPT_PX = 3;
+/** How long after the loss of an occupant the next frames are of interest. */
+const JUST_LOST_MS = 1_900;
 /** Sightings older than this are no longer compared. */
 const REMEMBER_MS = 10_000;
 
@@ -38,6 +40,10 @@ export function changeSuspected(state: CameraState, observation: Observation, si
   if (state.lastUsableAt === null || observation.basis === 'gated' || unusable(observation.health)) return false;
   const now = observation.capturedAt;
   if (now <= state.lastUsableAt || now - state.lastUsableAt > parameters.outageSeconds * 1000) return false;
+  // Somebody has just been lost from its berth: missed, or on its way out.
+  const lost = (since: number | null | undefined): boolean => since != null && state.lastUsableAt !== null && state.lastUsableAt - since <= JUST_LOST_MS;
+  if (state.berths.some((b) => lost(b.occupant?.absentSince))) return true;
+
   const grounds = siteGround(site, observation.width, observation.height);
   const present = parkingVehicles(observation, parameters.minimumScore).map((v) => sampleOf(v, observation));
   const past = state.tracks.filter((t) => now - t.lastSeenAt <= REMEMBER_MS).map(lastSample);

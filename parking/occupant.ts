@@ -41,7 +41,7 @@ function coloursDiffer(a: BodyColour, b: BodyColour): boolean {
 /** The sighting that shows the occupant, if any. */
 function findOccupant(frame: Frame, b: number, occupant: Occupant, own: Sighting | undefined): Sighting | null {
   const { p } = frame;
-  if (own && (own.overlaps[b]?.vehicleShare ?? 0) > p.clearShare) return own;
+  if (own && (own.overlaps[b]?.vehicleShare ?? 0) > (own.sample.quad ? p.clearShare : p.clearShareGuessed)) return own;
   // Tracking may have lost it, or gone away with a passing vehicle: who stands where it stood, and did not come from elsewhere?
   const ground = frame.grounds[b] as BerthGround;
   const held = new Set(frame.berths.map((berth) => berth.occupant?.trackKey));

@@ -29,6 +29,8 @@ export interface ParkingParameters {
   keepShare: number;
   /** …and at or below which the footprint no longer overlaps the berth. Not 0: a footprint is measured, not known. */
   clearShare: number;
+  /** The same where the ground is only guessed from the vehicle's box. */
+  clearShareGuessed: number;
   /** Share of the berth covered from which even a vehicle larger than the berth stands there. */
   coverShare: number;
   /** Largest wander of a resting vehicle's measured position, */
@@ -65,6 +67,7 @@ export const DEFAULT_PARAMETERS: ParkingParameters = {
   standShare: 0.45,
   keepShare: 0.25,
   clearShare: 0.02,
+  clearShareGuessed: 0.2,
   coverShare: 0.5,
   restRadius: 0.5,
   restRadiusPixels: 4,

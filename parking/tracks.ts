@@ -36,7 +36,8 @@ function plausibleFootprint({ footprint, box }: ObservedVehicle, width: number, 
   if (!footprint || !footprint.every((p) => finite(p[0], p[1])) || area(footprint) < 4) return false;
   const right = box.x + box.width;
   const bottom = box.y + box.height;
-  const cut = box.x <= 2 || box.y <= 2 || right >= width - 2 || bottom >= height - 2;
+  const edge = 0.01 * width;
+  const cut = box.x <= edge || box.y <= edge || right >= width - edge || bottom >= height - edge;
   const slack = cut ? 2 * Math.max(box.width, box.height) : 0.6 * Math.max(box.width, box.height);
   return footprint.every(([x, y]) => x > box.x - slack && x < right + slack && y > box.y - slack && y < bottom + slack);
 }

@@ -65,7 +65,8 @@ export function restAtEnd(ground: BerthGround, samples: readonly Sample[], p: Pa
   const radius = restRadius(ground, p);
   const middle: Point = [median(at.map((q) => q[0])), median(at.map((q) => q[1]))];
   const distance = (q: Point): number => Math.hypot(q[0] - middle[0], q[1] - middle[1]);
-  const limit = Math.min(radius, Math.max(p.restFloor, 3 * median(at.map(distance))));
+  // Depth is measured worse than width, so the scatter is nearly one-dimensional: 4.5 medians are about three standard deviations.
+  const limit = Math.min(radius, Math.max(p.restFloor, 4.5 * median(at.map(distance))));
   /** True at rest, false away, null where nothing can be said. */
   const resting = (i: number, bound: number): boolean | null => {
     const place = places[i];
