@@ -11,12 +11,14 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'unit',
+          sequence: { groupOrder: 0 },
           include: ['{base,ingest,storage,vision,parking,evidence,platform,service,console,models}/**/*.test.{ts,tsx}'],
         },
       },
       {
         extends: true,
-        test: { name: 'system', include: ['test/**/*.test.ts'], fileParallelism: false, testTimeout: 900_000, hookTimeout: 300_000 },
+        // After the unit tests, one file after the other: these run whole processes.
+        test: { name: 'system', sequence: { groupOrder: 1 }, include: ['test/**/*.test.ts'], fileParallelism: false, testTimeout: 900_000, hookTimeout: 300_000 },
       },
     ],
   },
