@@ -1,9 +1,10 @@
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { applyHomography, area, overlapArea, type Homography, type Point, type Quad } from '../../base/geometry.js';
+import { haveTool } from '../../base/test-tools.js';
 
 /** What `scenes.clip_truth` writes; see test/scenes/README.md. */
 interface Truth {
@@ -27,8 +28,7 @@ interface FrameTruth {
 
 const folder = new URL('../fixtures/scenes/', import.meta.url);
 const clips = ['day-parallel', 'dusk-angled'];
-const hasFfprobe = spawnSync('ffprobe', ['-version']).status === 0;
-if (!hasFfprobe) process.stderr.write('skipping the GOP structure of the scene clips: no ffprobe on this machine\n');
+const hasFfprobe = haveTool('ffprobe');
 
 const read = (name: string): Buffer => readFileSync(new URL(name, folder));
 

@@ -54,7 +54,7 @@ def _spans(frames: list[int]) -> list[list[int]]:
 def write_truth(sc: Scenario, out: Path) -> None:
     """``<clip>.truth.json`` and ``<clip>.frames.jsonl.gz``."""
     n = sc.seconds * FPS
-    states = {a.key: sample(a, sc.models[a.key], n, sc.dark) for a in sc.actors}
+    states = {a.key: sample(a, sc.models[a.key], n, sc.dark, sc.hold) for a in sc.actors}
     keys = {i + 1: a.key for i, a in enumerate(sc.actors)}
     occlusion = Occlusion(sc.camera)
     cache: dict[tuple, list[dict]] = {}

@@ -37,7 +37,7 @@ class Stage:
     def __init__(self, sc: Scenario, glyphs: Glyphs, supersample: int = 2, passes: tuple[int, int] = (40, 12)):
         self.sc = sc
         self.frames = sc.seconds * FPS
-        self.states: dict[str, list[State | None]] = {a.key: sample(a, sc.models[a.key], self.frames, sc.dark) for a in sc.actors}
+        self.states: dict[str, list[State | None]] = {a.key: sample(a, sc.models[a.key], self.frames, sc.dark, sc.hold) for a in sc.actors}
         bad = clashes(self.states, sc.models, 0.05)
         if bad:
             raise ValueError(f"vehicles collide in {sc.name}: {bad}")
@@ -79,7 +79,7 @@ class Stage:
             h = p.pose[2]
             f, l = np.array([np.cos(h), np.sin(h), 0]), np.array([-np.sin(h), np.cos(h), 0])
             c = np.array([p.pose[0], p.pose[1], 0])
-            pts.append(np.array([c + f * a + l * b for a in (s.length / 2, 9, 16) for b in (-5, 5)]))
+            pts.append(np.array([c + f * a + l * b for a in (s.length / 2, 9, 14) for b in (-4, 4)]))
         q = cam.project(np.concatenate(pts))
         q = q[~np.isnan(q).any(1)]
         if not len(q):
@@ -141,8 +141,11 @@ def finish(canvas: np.ndarray, region, dark: bool) -> tuple[np.ndarray, tuple[in
     return out[oy : oy + y1 - y0, ox : ox + x1 - x0], (x0, y0, x1 - x0, y1 - y0)
 
 
-def render(sc: Scenario, out: Path, glyphs: Glyphs, supersample: int, passes: tuple[int, int]) -> None:
-    """All frames into resumable GOP files, then the encoded clip."""
+def render(sc: Scenario, out: Path, glyphs: Glyphs, supersample: int, passes: tuple[int, int], backwards: bool = False) -> None:
+    """All frames into resumable GOP files, then the encoded clip.
+
+    A second process with ``backwards`` may help from the other end; each leaves alone the GOPs that the other has begun.
+    """
     work = out / f"{sc.name}.work"
     work.mkdir(parents=True, exist_ok=True)
     n = sc.seconds * FPS
@@ -153,10 +156,14 @@ def render(sc: Scenario, out: Path, glyphs: Glyphs, supersample: int, passes: tu
         canvas, final = np.zeros((H, W, 3), np.uint8), np.zeros((H, W, 3), np.uint8)
         before: dict[int, Placed] | None = None
         t0, drawn = time.time(), 0
-        for g in todo:
+        last = None
+        for g in reversed(todo) if backwards else todo:
+            if (work / f"gop-{g:03d}.mkv").exists() or (work / f"gop-{g:03d}.part.mkv").exists():
+                continue
             writer = encode.LosslessWriter(work / f"gop-{g:03d}.mkv", W, H, FPS)
-            if before is not None and g - 1 not in todo:
+            if last != g - 1:
                 before = None
+            last = g
             for f in range(g * GOP, (g + 1) * GOP):
                 now = stage.placed(f)
                 regions = [(0, 0, W, H)] if before is None else stage.dirty(now, before)
@@ -172,6 +179,8 @@ def render(sc: Scenario, out: Path, glyphs: Glyphs, supersample: int, passes: tu
                 writer.write(final)
             writer.close()
             print(f"{sc.name}: GOP {g + 1}/{n // GOP}, {time.time() - t0:.0f} s, {drawn} frames drawn", flush=True)
+    if backwards:
+        return
     encode.encode(work, n // GOP, out / f"{sc.name}.mp4", sc, FPS, GOP)
 
 
@@ -193,6 +202,8 @@ def main() -> None:
     ap.add_argument("--glyphs", type=Path, default=Path("../shared/data/plates/glyphs"))
     ap.add_argument("--truth-only", action="store_true")
     ap.add_argument("--still", type=float, nargs="*")
+    ap.add_argument("--backwards", action="store_true", help="help another process from the last GOP on")
+    ap.add_argument("--encode-only", action="store_true", help="encode the GOP files that are there")
     ap.add_argument("--draft", action="store_true", help="fewer light passes")
     a = ap.parse_args()
     a.out.mkdir(parents=True, exist_ok=True)
@@ -202,9 +213,13 @@ def main() -> None:
     if a.still:
         stills(sc, a.still, a.out, glyphs, *quality)
         return
-    write_truth(sc, a.out)
+    if a.encode_only:
+        encode.encode(a.out / f"{sc.name}.work", sc.seconds * FPS // GOP, a.out / f"{sc.name}.mp4", sc, FPS, GOP)
+        return
+    if not a.backwards:
+        write_truth(sc, a.out)
     if not a.truth_only:
-        render(sc, a.out, glyphs, *quality)
+        render(sc, a.out, glyphs, *quality, backwards=a.backwards)
 
 
 if __name__ == "__main__":

@@ -37,7 +37,9 @@ float lampIrr(vec3 p, vec3 n, int i){
 vec3 beams(vec3 p, vec3 n){
   float e = 0.0;
   for (int i = 0; i < beamCount; i++) {
-    vec3 l = p - beamPos[i].xyz; float r2 = dot(l, l); vec3 d = l * inversesqrt(r2);
+    vec3 l = p - beamPos[i].xyz; float r2 = dot(l, l);
+    if (r2 > 900.0 || dot(l, beamDir[i]) < 0.0) continue;
+    vec3 d = l * inversesqrt(r2);
     vec3 f = beamDir[i]; vec3 s = normalize(vec3(-f.y, f.x, 0.0)); vec3 u = cross(f, s);
     float a = dot(d, s), b = dot(d, u), c = dot(d, f);
     if (c < 0.1) continue;

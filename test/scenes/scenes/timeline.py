@@ -59,8 +59,8 @@ def pose_at(curve: Curve, s: float, model: VehicleModel) -> tuple[float, float, 
     return (x + d * np.cos(h), y + d * np.sin(h), h)
 
 
-def sample(actor: Actor, model: VehicleModel, frames: int, dark: bool) -> list[State | None]:
-    """The actor's state at every frame; None while it is away."""
+def sample(actor: Actor, model: VehicleModel, frames: int, dark: bool, hold: int = 1) -> list[State | None]:
+    """The actor's state at every frame; None while it is away. Each state is held for ``hold`` frames."""
     out: list[State | None] = []
     if actor.stays:
         return [State(actor.parked_pose, 0.0, 0.7, (0.0, 0.0))] * frames
@@ -95,4 +95,4 @@ def sample(actor: Actor, model: VehicleModel, frames: int, dark: bool) -> list[S
         tail = (1.0 if brake else 0.35 if dark else 0.0) if engine else 0.0
         out.append(State(pose, steer_now if abs(steer_now) > 1e-3 else 0.0, float((travelled / r) % (2 * np.pi)), (head, tail)))
         last_s, last_v = s, v
-    return out
+    return [out[f - f % hold] for f in range(frames)]
