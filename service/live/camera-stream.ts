@@ -48,6 +48,7 @@ export interface CameraStreamStatus {
 }
 
 const INVITE_TIMEOUT_MS = 10_000;
+const BYE_HEAD_START_MS = 1_000;
 
 /**
  * Keeps one camera's live stream up: waits for its device to be online, opens a media port, invites, hands the access units to
@@ -166,9 +167,12 @@ export class CameraStream {
     } finally {
       this.#receiver = null;
       this.#ssrc = null;
+      // BYE first: a camera whose connection is closed without a word takes it for a fault. One that does not answer is not waited for.
+      const bye = session?.bye();
+      if (bye) await Promise.race([bye, sleep(clock, BYE_HEAD_START_MS)]);
       await receiver.close();
       sink.streamEnded(camera.id);
-      await session?.bye();
+      await bye;
       ssrcs.release(ssrc);
     }
   }

@@ -1,4 +1,4 @@
-import { execFile, execFileSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../base/clock.js';
 import { silentLogger } from '../../base/logger.js';
+import { haveTool } from '../../base/test-tools.js';
 import type { AccessUnit, Codec } from '../../ingest/access-unit.js';
 import { splitAnnexB } from '../../ingest/media/nal-units.js';
 import { startTestPostgres, type TestPostgres } from '../catalogue/testing.js';
@@ -13,15 +14,7 @@ import { FootageLog } from './footage-log.js';
 import { syntaxOf } from './sample-entry.js';
 
 const run = promisify(execFile);
-const missing = ['ffmpeg', 'ffprobe'].filter((program) => {
-  try {
-    execFileSync(program, ['-version'], { stdio: 'ignore' });
-    return false;
-  } catch {
-    return true;
-  }
-});
-if (missing.length > 0) process.stderr.write(`skipped: footage segments are not shown to ${missing.join(' and ')}, which this machine does not have\n`);
+const missing = ['ffmpeg', 'ffprobe'].filter((program) => !haveTool(program));
 
 const GOP = 10;
 const RATE = 10;

@@ -1,4 +1,4 @@
-import { execFile, execFileSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -7,21 +7,11 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../base/clock.js';
 import { silentLogger } from '../../base/logger.js';
+import { haveTool } from '../../base/test-tools.js';
 import { GbServer } from '../../ingest/gb28181/server.js';
 
 /** SIPp, a SIP implementation that is not ours, plays cameras against the real server. */
-function hasSipp(): boolean {
-  try {
-    execFileSync('sipp', ['-v'], { stdio: 'ignore' });
-    return true;
-  } catch (error) {
-    // SIPp exits with 99 when asked for its version.
-    return (error as { status?: number | null }).status === 99;
-  }
-}
-
-const available = hasSipp();
-if (!available) console.log('skipped: sipp is not on PATH');
+const available = haveTool('sipp');
 
 const folder = mkdtempSync(join(tmpdir(), 'berthwatch-sipp-'));
 let server: GbServer;

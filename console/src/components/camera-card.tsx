@@ -33,7 +33,10 @@ function LivePicture({ camera, onOpen }: { camera: CameraState; onOpen: (uid: st
   const { t } = useTexts();
   const source = withToken(`/api/cameras/${encodeURIComponent(camera.id)}/latest.jpg`);
   const [shown, setShown] = useState<string | null>(null);
+  // A camera that never sent anything has no picture to ask for.
+  const has = camera.analysedTo !== null || camera.stream.lastUnitAt !== null;
   useEffect(() => {
+    if (!has) return;
     let stopped = false;
     let timer: ReturnType<typeof setTimeout>;
     // The next picture is loaded aside and swapped in, so that the page never flickers.
@@ -55,7 +58,7 @@ function LivePicture({ camera, onOpen }: { camera: CameraState; onOpen: (uid: st
       stopped = true;
       clearTimeout(timer);
     };
-  }, [source]);
+  }, [source, has]);
 
   return (
     <div className="picture" style={{ aspectRatio: `${camera.width} / ${camera.height}` }}>

@@ -29,6 +29,9 @@ function describe(event: FeedItem, numberOf: Map<string, string>, word: (key: st
     if (key === 'berthId') parts.push(numberOf.get(String(value)) ?? String(value));
     else if (key === 'state') parts.push(word(`berth.${String(value)}`));
     else if (key === 'kind') parts.push(word(`kind.${String(value)}`));
+    else if (key === 'attempts') parts.push(...(Number(value) > 1 ? [`×${String(value)}`] : []));
+    // A picture's name repeats the uid before its number.
+    else if (key === 'name') parts.push(String(value).replace(/^.*-|\.jpg$/g, ''));
     else parts.push(String(value));
   }
   return parts.join(' · ');

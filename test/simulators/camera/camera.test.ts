@@ -8,7 +8,6 @@ import { CHANNEL, DEVICE, Rig } from './testing/rig.js';
 import { headerOf, offer, SERVER_ID } from './testing/tiny-platform.js';
 
 const ready = hasProgram('ffmpeg');
-if (!ready) console.warn('camera tests: ffmpeg is not installed (it makes the test clip), skipped');
 
 describe.skipIf(!ready)('simulated camera', () => {
   const folder = temporaryFolder();

@@ -17,7 +17,6 @@ const PLAIN: PsMuxerOptions = {
   noPsm: false, psmStreamType: null, badPsmCrc: false, zeroPesLength: false, fourByteStartCodes: false, truncatedPackHeader: false, privateStream: false, splitPes: false,
 };
 const ffmpeg = hasProgram('ffmpeg') && hasProgram('ffprobe');
-if (!ffmpeg) console.warn('camera media tests: ffmpeg or ffprobe is not installed, tests with real clips are skipped');
 
 /** The whole clip as one program stream file. */
 function mux(clip: Mp4Clip, options: Partial<PsMuxerOptions> = {}, sound = false): Buffer {

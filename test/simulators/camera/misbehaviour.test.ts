@@ -9,8 +9,6 @@ import { headerOf, offer } from './testing/tiny-platform.js';
 
 const ready = hasProgram('ffmpeg');
 const tshark = ready && hasProgram('tshark');
-if (!ready) console.warn('camera misbehaviour tests: ffmpeg is not installed (it makes the test clip), skipped');
-else if (!tshark) console.warn('camera dissection test: tshark is not installed, skipped');
 
 describe.skipIf(!ready)('simulated camera, further', () => {
   const folder = temporaryFolder();

@@ -3,9 +3,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** Can this program be run here? */
+/** Can this program be run here? Says so where not; under CI, which installs all of them, a missing one is a failure. */
 export function hasProgram(name: string): boolean {
-  return spawnSync(name, ['-version'], { stdio: 'ignore' }).status === 0;
+  if (spawnSync(name, ['-version'], { stdio: 'ignore' }).status === 0) return true;
+  if (process.env['CI'] === 'true') throw new Error(`${name} is not installed; .ci/run must install it`);
+  process.stderr.write(`skipping tests that need ${name}: it is not installed\n`);
+  return false;
 }
 
 /** A temporary folder that is gone after `remove`. */
