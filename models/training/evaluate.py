@@ -18,10 +18,11 @@ import plate_net
 from charset import COLOURS, decode
 from detection_eval import evaluate as evaluate_detector
 from paths import DATA, MODELS, scratch
-from plates_synth import KINDS, draw
-from reader_data import CH, CW, MX, MY, PH, PW, ccpd_corners, rgb, rows_of, synth_item
+from plates_synth import KINDS
+from reader_data import MX, MY, PH, PW, ccpd_corners, rgb, rows_of, synth_item
 from splits import is_validation
-from train_plates import POINTS, quad_iou, targets
+from train_plates import quad_iou, targets
+from vehicle_net import HEIGHT, WIDTH
 import degrade
 
 SCORE = 0.4
@@ -55,7 +56,7 @@ def vehicles():
         store = Store(name)
         out["rendered" if name == "stills" else name] = evaluate_detector(run, store, store.split(True))
         print(name, out["rendered" if name == "stills" else name], flush=True)
-    out["msOneCore"] = cost(s, (1, 3, 384, 640))
+    out["msOneCore"] = cost(s, (1, 3, HEIGHT, WIDTH))
     return out
 
 

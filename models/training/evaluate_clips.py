@@ -21,6 +21,7 @@ from paths import MODELS
 from plates_synth import unstack
 from reader_data import PH, PW
 from vehicle_data import iou
+from vehicle_net import HEIGHT, WIDTH
 
 FIXTURES = MODELS.parent / "test" / "fixtures" / "scenes"
 THRESHOLD = 0.35
@@ -34,7 +35,8 @@ def region(berths, w, h):
     x0, y0 = allp.min(0) - [size * 0.5, size * 0.8]
     x1, y1 = allp.max(0) + size * 0.5
     bw, bh = min(w, x1 - x0), min(h, y1 - y0)
-    bw, bh = (min(w, bh * 640 / 384), bh) if bw / bh < 640 / 384 else (bw, min(h, bw * 384 / 640))
+    aspect = WIDTH / HEIGHT
+    bw, bh = (min(w, bh * aspect), bh) if bw / bh < aspect else (bw, min(h, bw / aspect))
     cx, cy = (x0 + x1) / 2, (y0 + y1) / 2
     x0, y0 = min(max(0, cx - bw / 2), w - bw), min(max(0, cy - bh / 2), h - bh)
     return int(x0), int(y0), int(x0 + bw), int(y0 + bh)

@@ -165,7 +165,7 @@ def main():
         torch.save({"net": live, "ema": ema, "opt": opt.state_dict(), "seconds": seconds}, str(ck) + ".tmp")
         ck.with_suffix(".pt.tmp").replace(ck)
     while (t := done + time.time() - began) < total:
-        lr = float(a.lr * min(1.0, (step + 1) / 200) * (0.5 * (1 + np.cos(np.pi * t / total)) + 0.01))
+        lr = float(a.lr * min(1.0, (step + 1) / (40 if a.init or a.resume else 200)) * (0.5 * (1 + np.cos(np.pi * t / total)) + 0.01))
         for g in opt.param_groups:
             g["lr"] = lr
         x, score, offset, size = next(stream)

@@ -212,7 +212,7 @@ def main():
         if t >= total:
             break
         frac = t / total
-        lr = float(a.lr * min(1, (step + 1) / 200) * (0.5 * (1 + np.cos(np.pi * frac)) + 0.01))
+        lr = float(a.lr * min(1, (step + 1) / (40 if a.init or a.resume else 200)) * (0.5 * (1 + np.cos(np.pi * frac)) + 0.01))
         for g in opt.param_groups:
             g["lr"] = lr
         x, texts, col, row, pl = next(stream)

@@ -15,8 +15,8 @@ def view(rng, img, rec, size, scale_range):
     if len(rec["boxes"]) and rng.random() < 0.6:
         b = rec["boxes"][rng.integers(len(rec["boxes"]))]
         centre = np.array([(b[0] + b[2]) / 2, (b[1] + b[3]) / 2])
-        want = np.exp(rng.uniform(np.log(32), np.log(300)))  # its longer side in the network's input
-        k = float(np.clip(want / max(b[2] - b[0], b[3] - b[1], 4), fit * 0.6, fit * 3.5))
+        want = np.exp(rng.uniform(np.log(22), np.log(190)))  # its longer side in the network's input
+        k = float(np.clip(want / max(b[2] - b[0], b[3] - b[1], 4), fit * 0.7, fit * 6.0))
         target = np.array([rng.uniform(0.1, 0.9) * w, rng.uniform(0.1, 0.9) * h])
     else:
         k = fit * np.exp(rng.uniform(*np.log(scale_range)))
@@ -93,16 +93,16 @@ def tone(rng, img):
 
 def sample(rng, pick):
     """(picture HEIGHT x WIDTH, boxes, cls, quads, ignore, background weight). `pick(rng)` gives (picture, record)."""
-    if rng.random() > 0.35:
+    if rng.random() > 0.2:
         img, rec = pick(rng)
-        out = view(rng, img, rec, (WIDTH, HEIGHT), (0.7, 1.8))
+        out = view(rng, img, rec, (WIDTH, HEIGHT), (0.9, 2.6))
         return (tone(rng, out[0]), *out[1:], rec["background"])
     canvas = np.empty((HEIGHT, WIDTH, 3), np.uint8)
     cx, cy = int(WIDTH * rng.uniform(0.35, 0.65)), int(HEIGHT * rng.uniform(0.35, 0.65))
     parts, weight = [], 1.0
     for x, y, w, h in ((0, 0, cx, cy), (cx, 0, WIDTH - cx, cy), (0, cy, cx, HEIGHT - cy), (cx, cy, WIDTH - cx, HEIGHT - cy)):
         img, rec = pick(rng)
-        p, b, c, q, g = view(rng, img, rec, (w, h), (0.8, 2.5))
+        p, b, c, q, g = view(rng, img, rec, (w, h), (1.0, 3.0))
         canvas[y:y + h, x:x + w] = p
         off = np.array([x, y, x, y], np.float32)
         parts.append((b + off, c, q + np.tile(off[:2], 4), g + off))

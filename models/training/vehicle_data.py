@@ -57,7 +57,7 @@ class Store:
 class Writer:
     def __init__(self, name, capacity):
         self.name, self.at, self.records = name, 0, []
-        self.pixels = np.lib.format.open_memmap(scratch(f"vehicles-{name}.npy"), mode="w+", dtype=np.uint8, shape=(capacity,))
+        self.pixels = np.lib.format.open_memmap(scratch(f"vehicles-{name}.new.npy"), mode="w+", dtype=np.uint8, shape=(capacity,))
 
     def add(self, file, bgr, val, boxes, cls, quads=None, ignore=(), background=1.0, **more):
         h, w = bgr.shape[:2]
@@ -77,6 +77,8 @@ class Writer:
 
     def close(self):
         self.pixels.flush()
+        # a training that runs keeps the old file until it ends
+        scratch(f"vehicles-{self.name}.new.npy").replace(scratch(f"vehicles-{self.name}.npy"))
         scratch(f"vehicles-{self.name}.json").write_text(json.dumps({"records": self.records}), encoding="utf-8")
         print(self.name, len(self.records), "validation", sum(r["val"] for r in self.records), flush=True)
 

@@ -56,7 +56,7 @@ def assign(boxes, obj, gt, picture, top=9):
     best = metric.topk(min(top, metric.shape[1]), 1)
     value, cell, over = best.values, cells.gather(1, best.indices), overlap.gather(1, best.indices)
     peak = value.max(1, keepdim=True).values.clamp(min=1e-12)
-    reach = over.max(1, keepdim=True).values.clamp(min=0.15)
+    reach = 0.4 + 0.6 * over.max(1, keepdim=True).values  # a truth is worth a good score even while its box is still loose
     quality = (value / peak * reach).clamp(min=0.05)
     truth = torch.arange(len(gt))[:, None].expand_as(cell)
     keep = value > 0
@@ -103,13 +103,20 @@ def loss(raw_box, raw_cls, targets, points, strides):
             t, c, w = truth[has], cell[has], q[has]
             size = (gt[t][:, 2:] - gt[t][:, :2]).prod(1).sqrt().clamp(min=8)[:, None, None]
             want, got = quad[t].reshape(-1, 4, 2) / size, quads.reshape(-1, 4, 2)[c] / size
+            # The learnt order starts at the end that is nearer to the camera (lower in the picture); the end logit says whether
+            # that is the rear. Where both ends lie level, either order will do.
+            axis = (want[:, 0] + want[:, 1] - want[:, 2] - want[:, 3]) / 2
+            rear_near = axis[:, 1] < 0
+            half_turn = torch.cat([want[:, 2:], want[:, :2]], 1)
             straight = F.smooth_l1_loss(got, want, beta=0.05, reduction="none").sum((1, 2))
-            turned = F.smooth_l1_loss(got, torch.cat([want[:, 2:], want[:, :2]], 1), beta=0.05, reduction="none").sum((1, 2))
-            flip = (turned < straight).detach()
-            parts["quad"] = (torch.minimum(straight, turned) * w).sum() / w.sum()
+            turned = F.smooth_l1_loss(got, half_turn, beta=0.05, reduction="none").sum((1, 2))
+            level = axis[:, 1].abs() < 0.2 * axis.norm(dim=1)
+            flip = torch.where(level, (turned < straight).detach(), rear_near)
+            fit = torch.where(flip, turned, straight)
+            parts["quad"] = (fit * w).sum() / w.sum()
             parts["end"] = (F.binary_cross_entropy_with_logits(end.reshape(-1)[c], flip.float(), reduction="none") * w).sum() / w.sum()
     quality = quality.view(n, a)
     focal = torch.where(quality > 0, (prob - quality).abs() + 0.3, prob.pow(1.5))
     parts["obj"] = (F.binary_cross_entropy_with_logits(obj_logit, quality, reduction="none") * focal * weight).sum() / norm
-    total = parts["obj"] + parts["cls"] * 0.5 + parts["box"] * 2.0 + parts["quad"] * 0.6 + parts["end"] * 0.3
+    total = parts["obj"] + parts["cls"] * 0.5 + parts["box"] * 2.0 + parts["quad"] * 1.0 + parts["end"] * 0.5
     return total, {k: float(v.detach()) for k, v in parts.items()}

@@ -1,8 +1,8 @@
 """The vehicle detector: anchor-free, strides 8, 16 and 32, boxes, classes and footprint quads.
 
 Raw outputs a cell: 4 distances to the box sides (strides, softplus), objectness, 5 classes, 8 quad offsets
-(2 strides each) and one end logit. The quad is learnt up to a half turn (which end is the front cannot be regressed
-smoothly); the end logit says which end is the front. `Deployed` puts all of that into the graph.
+(box widths and heights from the box's middle) and one end logit. The quad is learnt with the end nearer to the camera first (which end is the
+front cannot be regressed smoothly); the end logit says whether that end is the rear. `Deployed` puts all of that into the graph.
 """
 import torch
 import torch.nn.functional as F
@@ -12,12 +12,13 @@ from blocks import Bottleneck, Pool, conv, separable
 
 CLASSES = ["car", "bus", "truck", "motorcycle", "person"]
 STRIDES = (8, 16, 32)
-WIDTH, HEIGHT = 640, 384
+WIDTH, HEIGHT = 384, 224
 
 
 class VehicleNet(nn.Module):
     def __init__(self, c=(16, 24, 48, 88, 144), neck=48):
         super().__init__()
+        self.frozen = False  # True: the two finest layers stay as they are (a quarter of the training's cost)
         a, b, d, e, f = c
         self.stem = conv(3, a, 3, 2)                                   # /2
         self.s4 = conv(a, b, 3, 2)                                     # /4
@@ -36,9 +37,21 @@ class VehicleNet(nn.Module):
         for m in self.to_box:
             nn.init.constant_(m.bias[:4], 1.5)
 
+    def train(self, mode=True):
+        super().train(mode)
+        if self.frozen:
+            self.stem.eval()
+            self.s4.eval()
+        return self
+
     def features(self, x):
         x = (x - 0.45) * 4.0
-        p8 = self.s8(self.s4(self.stem(x)))
+        if self.frozen:
+            with torch.no_grad():
+                x = self.s4(self.stem(x))
+        else:
+            x = self.s4(self.stem(x))
+        p8 = self.s8(x)
         p16 = self.s16(p8)
         p32 = self.s32(p16)
         t32 = self.l32(p32)
@@ -72,7 +85,9 @@ def decode(raw_box, points, strides):
     """Boxes N x A x 4 (x1 y1 x2 y2), quads N x A x 4 x 2 in input pixels, end logit N x A."""
     d = F.softplus(raw_box[..., :4]) * strides * 2.0
     boxes = torch.cat([points - d[..., :2], points + d[..., 2:4]], -1)
-    quad = points.unsqueeze(-2) + (raw_box[..., 4:12] * strides * 2.0).unflatten(-1, (4, 2))
+    around = boxes.detach()  # the quad is drawn in the box's own frame: its shape does not depend on the vehicle's size
+    centre, size = (around[..., :2] + around[..., 2:]) / 2, around[..., 2:] - around[..., :2]
+    quad = centre.unsqueeze(-2) + raw_box[..., 4:12].unflatten(-1, (4, 2)) * size.unsqueeze(-2)
     return boxes, quad, raw_box[..., 12]
 
 
