@@ -123,7 +123,6 @@ class Body:
         self._tx = np.arange(-0.35, L + 0.45, 0.01)
         raw = PchipInterpolator(d[keep], z[keep], extrapolate=True)(self._tx)
         self._tz = gaussian_filter1d(raw, 4.0)
-        self._clip_top = H
 
     def top(self, x: np.ndarray) -> np.ndarray:
         """Height of the side silhouette at ``x`` (vehicle frame)."""
@@ -164,7 +163,7 @@ class Body:
         f_side = (ay - self.half_width(x, z)) * 0.95
         lean_f = np.where(z > 0.5, (z - 0.5) * 0.22, (0.5 - z) * 0.35)
         f_front = (x - (s.length / 2 - s.nose_round * (ay / hw) ** 2.6 - lean_f)) * 0.92
-        lean_r = np.where(z > 0.62, (z - 0.62) * s.tail_lean + 0.02 * (z > 9), (0.62 - z) * 0.25)
+        lean_r = np.where(z > 0.62, (z - 0.62) * s.tail_lean, (0.62 - z) * 0.25)
         f_rear = ((-s.length / 2 + s.tail_round * (ay / hw) ** 2.6 + lean_r) - x) * 0.92
         f = smax(f_top, f_side, s.edge)
         f = smax(f, f_front, 0.09)

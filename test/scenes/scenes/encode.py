@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-#: constant quality and size limits, chosen so that plates stay legible and both clips together stay below 13 MB
-QUALITY = {"h264": 28.0, "h265": 26.5}
+#: constant quality (H.264) and kbit/s (H.265), chosen so that plates stay legible and both clips together stay near 13 MB
+QUALITY = {"h264": 28.0, "h265": 355}
 
 
 class LosslessWriter:
@@ -35,11 +35,10 @@ def encode(work: Path, gops: int, out: Path, sc, fps: int, gop: int) -> None:
     """Concatenate the GOP files, add sensor noise, encode."""
     listing = work / "list.txt"
     listing.write_text("".join(f"file '{(work / f'gop-{g:03d}.mkv').resolve()}'\n" for g in range(gops)))
-    strength = 3 if sc.dark else 2
-    base = ["ffmpeg", "-v", "error", "-y", "-f", "concat", "-safe", "0", "-i", str(listing), "-vf", f"noise=c0s={strength}:c0f=t+u:c1s=2:c1f=t+u:c2s=2:c2f=t+u:all_seed={sc.seed % 9973}", "-pix_fmt", "yuv420p", "-r", str(fps), "-color_range", "tv", "-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709"]
+    base = ["ffmpeg", "-v", "error", "-y", "-f", "concat", "-safe", "0", "-i", str(listing), "-vf", f"noise=c0s=2:c0f=t+u:c1s=2:c1f=t+u:c2s=2:c2f=t+u:all_seed={sc.seed % 9973}", "-pix_fmt", "yuv420p", "-r", str(fps), "-color_range", "tv", "-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709"]
     q = QUALITY[sc.codec]
     if sc.codec == "h264":
         codec = ["-c:v", "libx264", "-profile:v", "high", "-preset", "medium", "-crf", str(q), "-x264-params", f"keyint={gop}:min-keyint={gop}:scenecut=0:bframes=0:repeat-headers=1:aq-mode=3:aq-strength=0.9:deadzone-inter=26:threads=2"]
     else:
-        codec = ["-c:v", "libx265", "-tag:v", "hvc1", "-profile:v", "main", "-preset", "superfast", "-crf", str(q), "-x265-params", f"keyint={gop}:min-keyint={gop}:scenecut=0:bframes=0:repeat-headers=1:open-gop=0:aq-mode=3:aq-strength=0.9:pools=2:log-level=error"]
+        codec = ["-c:v", "libx265", "-tag:v", "hvc1", "-profile:v", "main", "-preset", "superfast", "-b:v", f"{q}k", "-x265-params", f"keyint={gop}:min-keyint={gop}:scenecut=0:bframes=0:repeat-headers=1:open-gop=0:aq-mode=3:aq-strength=0.9:pools=2:log-level=error"]
     subprocess.run([*base, *codec, "-movflags", "+faststart", "-an", str(out)], check=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -95,11 +95,6 @@ def bus(rng: np.random.Generator) -> Heavy:
     mask, lamp = _pack([side, fr, re, top])
     places = [(xa, s * (W / 2 - 0.2), xa > 0) for xa in axles for s in (1, -1)]
     return Heavy("bus", "large", L, W, H, axles, r, 0.32, places, [(mesh, MAT_BODY)], [(L / 2 + 0.03, 0.52, 1, 0.0), (-L / 2 - 0.03, 0.60, -1, 0.0)], mask, lamp)
-
-
-def _cab_panels(L, W, H, zoff):
-    side = _Panel(-L / 2, L / 2, 0, H)
-    return side
 
 
 def boxtruck(rng: np.random.Generator) -> Heavy:

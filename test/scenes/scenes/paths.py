@@ -76,7 +76,7 @@ def turn_in(lane_y: float, target, angle: float, radius: float) -> np.ndarray:
     w = w * w * (3 - 2 * w)
     h = np.cumsum(w)
     h = h / h[-1]
-    length = angle * radius / np.mean(w) * 1.0
+    length = angle * radius / np.mean(w)
     ds = length / n
     hd = -angle * h
     p = np.stack([np.cumsum(np.cos(hd)) * ds, np.cumsum(np.sin(hd)) * ds], 1)
@@ -88,7 +88,6 @@ def turn_in(lane_y: float, target, angle: float, radius: float) -> np.ndarray:
     end = np.asarray(target, float)
     start_straight = end - d * rest
     p = p + (start_straight - p[-1])
-    p[:, 1] += 0.0
     return np.concatenate([p[:-1:2], straight(start_straight, end), end[None]])
 
 

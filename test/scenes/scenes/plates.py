@@ -22,7 +22,6 @@ _GROUND = {
     "green": (96, 190, 120),
 }
 _INK = {"blue": (240, 242, 245), "yellow": (18, 18, 18), "white": (18, 18, 18), "black": (238, 238, 238), "green": (14, 18, 16)}
-SCALE = 1.0
 
 
 @dataclass(frozen=True)

@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from . import lights
-from .bodies import STYLES
 from .camera import Camera
+from .collide import overlap
 from .ground import Layout, make_berth
 from .plates import Glyphs, Plate, draw, random_plate
 from .renderer import Placed, Renderer
 from .street import footprint
-from .vehicles import build, pick_colour
+from .vehicles import COLOURS, build, pick_colour
 
 POOL = ["sedan", "sedan", "sedan", "executive", "fastback", "hatch", "hatch", "city", "suv", "suv", "suv", "suv-large", "mpv", "microvan", "panelvan", "bus", "boxtruck", "flatbed", "scooter", "scooter"]
 
@@ -120,8 +120,6 @@ class Pool:
         colour, paint = pick_colour(rng, style)
         if style in ("bus", "boxtruck"):
             name = str(rng.choice(["white", "blue", "green", "red", "yellow"]))
-            from .vehicles import COLOURS
-
             colour, paint = name, COLOURS[name][0]
         s = model.src
         plate = tex = None
@@ -141,18 +139,6 @@ class Pool:
         return p, Fact(s.cls, s.type, colour, plate, style)
 
 
-def _overlap(a: np.ndarray, b: np.ndarray, gap: float) -> bool:
-    """Separating-axis test of two footprints, with a margin."""
-    for q in (a, b):
-        for i in range(2):
-            ax = q[(i + 1) % 4] - q[i]
-            ax = ax / max(np.linalg.norm(ax), 1e-9)
-            pa, pb = a @ ax, b @ ax
-            if pa.max() + gap < pb.min() or pb.max() + gap < pa.min():
-                return False
-    return True
-
-
 def populate(pool: Pool, lay: Layout, rng: np.random.Generator, light: lights.Light) -> list[tuple[Placed, Fact]]:
     """Parked and driving vehicles without collisions."""
     out: list[tuple[Placed, Fact]] = []
@@ -162,7 +148,7 @@ def populate(pool: Pool, lay: Layout, rng: np.random.Generator, light: lights.Li
     def add(pose, wants, lit) -> bool:
         p, f = pool.make(len(out) + 1, pose, wants, lit)
         foot = footprint(pose, p.model.src.length, p.model.src.width)
-        if any(_overlap(foot, o, 0.15) for o in feet) or len(out) >= 22:
+        if any(overlap(foot, o, 0.15) for o in feet) or len(out) >= 22:
             return False
         out.append((p, f))
         feet.append(foot)
@@ -191,5 +177,3 @@ def populate(pool: Pool, lay: Layout, rng: np.random.Generator, light: lights.Li
         add((float(c[0]), float(c[1]), float(b.heading * rng.uniform(0, 1) + rng.normal(0, 0.25))), "lane", light.headlights)
     return out
 
-
-STYLE_NAMES = sorted(STYLES)

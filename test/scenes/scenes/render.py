@@ -208,10 +208,9 @@ def main() -> None:
     a = ap.parse_args()
     a.out.mkdir(parents=True, exist_ok=True)
     sc = SCENES[a.scene]()
-    glyphs = Glyphs(a.glyphs)
     quality = (1, (12, 4)) if a.draft else (2, (40, 12))
     if a.still:
-        stills(sc, a.still, a.out, glyphs, *quality)
+        stills(sc, a.still, a.out, Glyphs(a.glyphs), *quality)
         return
     if a.encode_only:
         encode.encode(a.out / f"{sc.name}.work", sc.seconds * FPS // GOP, a.out / f"{sc.name}.mp4", sc, FPS, GOP)
@@ -219,7 +218,7 @@ def main() -> None:
     if not a.backwards:
         write_truth(sc, a.out)
     if not a.truth_only:
-        render(sc, a.out, glyphs, *quality, backwards=a.backwards)
+        render(sc, a.out, Glyphs(a.glyphs), *quality, backwards=a.backwards)
 
 
 if __name__ == "__main__":
