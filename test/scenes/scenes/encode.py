@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-#: constant quality (H.264) and kbit/s (H.265), chosen so that plates stay legible and both clips together stay near 13 MB
+#: constant quality (H.264) and kbit/s (H.265), chosen so that plates stay legible and both clips together stay below 14 MB
 QUALITY = {"h264": 28.0, "h265": 355}
 
 
