@@ -22,6 +22,7 @@ def iou(a, b):
     return inter / (area(a) + area(b) - inter + 1e-6)
 
 
+LEVELS = {8: (0, 64), 16: (30, 140), 32: (84, 1e9)}  # longer side of the truths, in input pixels, that a level answers for
 REACH = 2  # cells to each side of a truth's centre that may answer for it, on every level
 
 
@@ -46,7 +47,9 @@ def assign(boxes, obj, gt, picture, top=9):
         ok = (x >= 0) & (x < w) & (y >= 0) & (y < h)
         d = torch.stack([(x + 0.5) * s, (y + 0.5) * s], -1) - centre[:, None]
         inside = (d.abs() < half[:, None]).all(-1) | (d.abs() < s).all(-1)  # tiny ones fall between cell centres
-        ok &= inside & ((half.max(1).values * 2)[:, None] < s * 28)  # very large ones are not for the fine level
+        longest = (half.max(1).values * 2)[:, None]
+        low, high = LEVELS[s]
+        ok &= inside & (longest >= low) & (longest < high)
         cells.append(picture[:, None] * a + start + y.clamp(0, h - 1) * w + x.clamp(0, w - 1))
         allowed.append(ok)
         start += w * h
