@@ -2,10 +2,11 @@ import { rmSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { temporaryFolder } from '../../service/cli/temporary-folder.js';
 import { Demo } from '../../service/demo/demo.js';
+import { demoReady } from './support/demo-ready.js';
 import { sceneIsOver } from './support/demo-run.js';
 
 /** The main job, undisturbed: two cameras, every visit of both scenes, every record and picture, right. */
-describe('the demo', () => {
+describe.skipIf(!demoReady())('the demo', () => {
   let folder: string;
   let demo: Demo;
   const lines: string[] = [];

@@ -5,6 +5,7 @@ import { seededRandom } from '../../base/fuzz-target.js';
 import { temporaryFolder } from '../../service/cli/temporary-folder.js';
 import { Demo } from '../../service/demo/demo.js';
 import { readConfig } from '../../service/config/config.js';
+import { demoReady } from './support/demo-ready.js';
 import { sceneIsOver } from './support/demo-run.js';
 import { rederive, snapshot } from './support/rederive.js';
 
@@ -14,7 +15,7 @@ const KILLS = 20;
  * Promises 1 to 3 under SIGKILL at random instants of the demo: what the city holds is still the scenario, each visit once; and
  * reading the surviving footage once more, undisturbed, gives the same visits, uids, messages and pictures to the byte.
  */
-describe('the demo, killed again and again', () => {
+describe.skipIf(!demoReady())('the demo, killed again and again', () => {
   let folder: string;
   let demo: Demo;
   const lines: string[] = [];
