@@ -34,11 +34,14 @@ def torch_runner(net):
     return run
 
 
-def detect(run, img, threshold=0.02):
-    """Detections of one RGB picture in its own pixels: boxes, vehicle score (car, bus, truck), class, quads."""
+def detect(run, img, threshold=0.02, best_class=False):
+    """Detections of one RGB picture in its own pixels: boxes, vehicle score, class, quads.
+
+    The score is that of car, bus and truck together, or with `best_class` that of the likeliest class, as the analysis takes it.
+    """
     inp, k, x, y = letterbox(img)
     b, s, q = (o[0] for o in run(np.ascontiguousarray(inp.transpose(2, 0, 1)[None].astype(np.float32) / 255)))
-    vehicle = s[:, :3].sum(1)
+    vehicle = s[:, :3].max(1) if best_class else s[:, :3].sum(1)
     keep = np.where(vehicle > threshold)[0]
     keep = keep[np.argsort(-vehicle[keep])[:400]]
     b, v, c, q = b[keep], vehicle[keep], s[keep].argmax(1), q[keep]

@@ -15,7 +15,7 @@ import onnxruntime as ort
 import card
 import plate_data
 import plate_net
-from charset import COLOURS, decode
+from charset import decode
 from detection_eval import evaluate as evaluate_detector
 from paths import DATA, MODELS, scratch
 from plates_synth import KINDS

@@ -24,7 +24,6 @@ from vehicle_data import iou
 from vehicle_net import HEIGHT, WIDTH
 
 FIXTURES = MODELS.parent / "test" / "fixtures" / "scenes"
-THRESHOLD = 0.35
 
 
 def region(berths, w, h):
@@ -68,6 +67,8 @@ def plate_of(finder, reader, img, box):
 def main():
     ap = argparse.ArgumentParser()
     ap.add_argument("--every", type=int, default=50)
+    ap.add_argument("--threshold", type=float, default=0.35)
+    ap.add_argument("--no-plates", action="store_true")
     ap.add_argument("--look", type=pathlib.Path)
     ap.add_argument("--fixtures", type=pathlib.Path, default=FIXTURES)
     a = ap.parse_args()
@@ -95,7 +96,7 @@ def main():
                 continue
             img = video.retrieve()[1][..., ::-1].copy()
             frames_seen += 1
-            boxes, v, c, quads = detect(run, img[y0:y1, x0:x1], THRESHOLD)
+            boxes, v, c, quads = detect(run, img[y0:y1, x0:x1], a.threshold, best_class=True)
             boxes, quads = boxes + np.array([x0, y0, x0, y0]), quads + np.tile([x0, y0], 4)
             real = [t for t in by_frame.get(f, []) if t.get("visible", 1) > 0.3 and known[t["id"]]["class"] in ("car", "bus", "truck")]
             tb = np.array([[t["box"][0], t["box"][1], t["box"][0] + t["box"][2], t["box"][1] + t["box"][3]] for t in real]).reshape(-1, 4)
@@ -108,7 +109,7 @@ def main():
                     used.add(j)
                     if real[j].get("quad"):
                         headings.append(heading_error(quads[i], np.array(real[j]["quad"]).ravel()))
-                    p = plate_of(finder, reader, img, boxes[i])
+                    p = None if a.no_plates else plate_of(finder, reader, img, boxes[i])
                     if p:
                         votes[real[j]["id"]][p[2]] += 1
                         if a.look:

@@ -113,8 +113,7 @@ def synth_item(rng, negatives, kind=None, severity=1.0):
         one = unstack(img, PW, PH, jitter=0.02, rng=rng)
         return cv2.copyMakeBorder(one, MY, MY, MX, MX, cv2.BORDER_REPLICATE), text, COLOURS.index(p.colour), 1
     dst = np.array([[MX, MY], [MX + PW, MY], [MX + PW, MY + PH], [MX, MY + PH]], np.float32)
-    shear = rng.uniform(-1, 1) * j * 2
-    off = np.array([[0, -1], [0, 1], [0, 1], [0, -1]], np.float32) * shear * PH * 0 + rng.uniform(-j, j, (4, 2)).astype(np.float32) * [PW * 0.5, PH]
+    off = rng.uniform(-j, j, (4, 2)) * [PW * 0.5, PH]
     tilt = rng.uniform(-1, 1) * j * 2.2 * PH
     dst = dst + off.astype(np.float32) + np.array([[0, -tilt], [0, tilt], [0, tilt], [0, -tilt]], np.float32)
     dst = dst.astype(np.float32)

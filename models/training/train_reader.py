@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 
 import degrade
-from charset import COLOURS, decode, encode
+from charset import decode, encode
 from paths import scratch
 from reader_data import CH, CW, IGNORE, MX, MY, PH, PW
 from reader_net import ReaderNet, STEPS
