@@ -45,7 +45,7 @@ export interface ObservedVehicle {
    */
   footprint: Quad | null;
   plate: PlateReading | null;
-  /** Number kept over frames of one camera while the same vehicle is tracked; unique per camera and analysis run. */
+  /** Number kept over frames of one camera while the same vehicle is tracked; unique per camera. */
   trackId: number;
 }
 
