@@ -57,7 +57,6 @@ export class Demo {
   #stopping = false;
   #adminPort = 0;
   #url = '';
-  #startedAt = 0;
   #finishedClips = new Set<string>();
   #fatal: (error: Error) => void = () => undefined;
   /** Rejects when the demo cannot go on. */
@@ -86,7 +85,6 @@ export class Demo {
     await this.#untilUp();
     await this.#importSite();
     this.#narrator.say(`页面 page  ${this.#url}`, '\x1b[1m');
-    this.#startedAt = Date.now();
     this.#startCameras(sipPort);
     return { url: this.#url };
   }
@@ -114,7 +112,7 @@ export class Demo {
     const city = await this.city();
     const now = Date.now();
     const expected = this.#scenes.flatMap((scene) => expectedVisits(scene, this.#timelines.get(scene.deviceId) as Timeline, now, SETTLE_MS));
-    return { ...judge(expected, city, this.#startedAt), city };
+    return { ...judge(expected, city), city };
   }
 
   async city(): Promise<CityState> {

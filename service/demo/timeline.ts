@@ -6,48 +6,63 @@ export interface PositionReport {
   position: number;
 }
 
+/** From when to when, both Unix ms. */
+export interface Span {
+  from: number;
+  to: number;
+}
+
+/** A report this much later than its picture number says begins a new run: the scenario stood still in between. */
+const STANDSTILL_MS = 1_500;
+
 /**
  * Ties a scenario's picture numbers to wall-clock times by the camera's own reports. A scenario that stands still while
- * nobody watches (or goes back to a key picture after an outage) is shown piecewise; a picture shown twice counts as shown the
- * last time, because what was shown before the outage may be lost.
+ * nobody watches (or goes back to a key picture after an outage) is shown in runs; a picture may be shown in two of them.
  */
 export class Timeline {
-  readonly #reports: PositionReport[] = [];
-  readonly #fps: number;
+  /** Reports that follow each other without an outage; no run is empty. */
+  readonly #runs: PositionReport[][] = [];
+  readonly #frameMs: number;
 
   constructor(fps: number) {
-    this.#fps = fps;
+    this.#frameMs = 1000 / fps;
   }
 
   add(report: PositionReport): void {
-    this.#reports.push(report);
+    const run = this.#runs.at(-1);
+    const last = run?.at(-1);
+    const pictures = last ? report.position - last.position : -1;
+    if (run && last && pictures >= 0 && report.at - last.at - pictures * this.#frameMs < STANDSTILL_MS) run.push(report);
+    else this.#runs.push([report]);
   }
 
   /** Newest position shown, or -1. */
   get shownTo(): number {
-    return this.#reports.at(-1)?.position ?? -1;
+    return this.#runs.at(-1)?.at(-1)?.position ?? -1;
   }
 
-  /** Unix ms at which picture `position` was shown; null when it was not yet. */
-  shownAt(position: number): number | null {
-    const frameMs = 1000 / this.#fps;
+  /**
+   * When a change at picture `position` could be seen; null when it was not shown yet. An outage less than `reach` pictures away
+   * stretches the span over itself: what was shown just before it may be lost, and the change is then first seen behind it.
+   */
+  seen(position: number, reach: number): Span | null {
     if (position > this.shownTo) return null;
-    for (let i = this.#reports.length - 1; i >= 0; i--) {
-      const report = this.#reports[i] as PositionReport;
-      if (report.position <= position) {
-        const next = this.#reports[i + 1];
-        // The report that follows within the same run is nearer in time to what lies just before it.
-        if (next && next.position > position) return next.at - (next.position - position) * frameMs;
-        return report.at + (position - report.position) * frameMs;
-      }
-    }
-    const first = this.#reports[0];
-    return first ? first.at - (first.position - position) * frameMs : null;
+    const times: number[] = [];
+    this.#runs.forEach((run, i) => {
+      const [first, last] = [run[0] as PositionReport, run.at(-1) as PositionReport];
+      const before = this.#runs[i - 1]?.at(-1);
+      const after = this.#runs[i + 1]?.[0];
+      // A camera reports now and then: before an outage it showed a little more than its last report says.
+      const shown = (position >= first.position || !before) && (position <= last.position || (after !== undefined && position < after.position));
+      if (shown) times.push(this.#within(run, position));
+      if (before && Math.abs(first.position - position) <= reach) times.push(before.at, first.at);
+    });
+    return { from: Math.min(...times), to: Math.max(...times) };
   }
 
-  /** Unix ms of the first picture shown. */
-  get begunAt(): number | null {
-    const first = this.#reports[0];
-    return first ? first.at - (first.position * 1000) / this.#fps : null;
+  /** Between two reports the later one counts, because pictures may hang back after the earlier. */
+  #within(run: readonly PositionReport[], position: number): number {
+    const report = run.find((r) => r.position >= position) ?? (run.at(-1) as PositionReport);
+    return report.at + (position - report.position) * this.#frameMs;
   }
 }

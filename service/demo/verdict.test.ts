@@ -1,24 +1,36 @@
 import { describe, expect, it } from 'vitest';
 import { beijingCompact, beijingDateTime } from '../../base/beijing-time.js';
 import type { Scene } from './scene.js';
-import { Timeline } from './timeline.js';
+import { Timeline, type Span } from './timeline.js';
 import { expectedVisits, judge, type CityState, type ExpectedVisit } from './verdict.js';
 
 const START = Date.UTC(2026, 0, 1, 4);
+const moment = (ms: number): Span => ({ from: START + ms, to: START + ms });
 
 describe('Timeline', () => {
   it('ties pictures to times, also where the scenario stood still and went back to a key picture', () => {
     const timeline = new Timeline(25);
-    expect(timeline.shownAt(0)).toBeNull();
+    expect(timeline.seen(0, 50)).toBeNull();
     timeline.add({ at: START, position: 0 });
     timeline.add({ at: START + 4_000, position: 100 });
     // 30 s without a platform; the picture 100 is shown once more.
     timeline.add({ at: START + 34_000, position: 100 });
     timeline.add({ at: START + 36_000, position: 150 });
-    expect(timeline.shownAt(50)).toBe(START + 2_000);
-    expect(timeline.shownAt(100)).toBe(START + 34_000);
-    expect(timeline.shownAt(125)).toBe(START + 35_000);
-    expect(timeline.shownAt(151)).toBeNull();
+    expect(timeline.seen(25, 50)).toEqual(moment(1_000));
+    expect(timeline.seen(125, 10)).toEqual(moment(35_000));
+    // Near the outage: seen on either side of it.
+    expect(timeline.seen(75, 50)).toEqual({ from: START + 3_000, to: START + 34_000 });
+    expect(timeline.seen(100, 50)).toEqual({ from: START + 4_000, to: START + 34_000 });
+    expect(timeline.seen(125, 50)).toEqual({ from: START + 4_000, to: START + 35_000 });
+    expect(timeline.seen(151, 50)).toBeNull();
+  });
+
+  it('counts pictures that were shown after the last report of a run', () => {
+    const timeline = new Timeline(25);
+    timeline.add({ at: START, position: 0 });
+    timeline.add({ at: START + 10_000, position: 20 });
+    timeline.add({ at: START + 11_000, position: 45 });
+    expect(timeline.seen(10, 0)).toEqual({ from: START + 400, to: START + 400 });
   });
 });
 
@@ -26,6 +38,7 @@ describe('expectedVisits', () => {
   const scene = {
     lotCode: 'L1',
     truth: {
+      fps: 25,
       frames: 1000,
       berths: [{ id: 'b1', number: '101' }, { id: 'b2', number: '102' }],
       vehicles: [{ id: 'v1', plate: { text: '鲁B12345', colour: 'blue' } }, { id: 'v2', plate: null }],
@@ -41,15 +54,15 @@ describe('expectedVisits', () => {
     timeline.add({ at: START, position: 0 });
     timeline.add({ at: START + 60_000, position: 1500 });
     expect(expectedVisits(scene, timeline, START + 60_000, 5_000)).toEqual([
-      { lotCode: 'L1', berthNumber: '101', plate: '鲁B12345', enteredAt: START + 10_000, leftAt: START + 30_000 },
-      { lotCode: 'L1', berthNumber: '102', plate: '无车牌', enteredAt: null, leftAt: null },
-      { lotCode: 'L1', berthNumber: '101', plate: '鲁B12345', enteredAt: START + 50_000, leftAt: null },
+      { lotCode: 'L1', berthNumber: '101', plate: '鲁B12345', entered: moment(10_000), stood: false, left: moment(30_000) },
+      { lotCode: 'L1', berthNumber: '102', plate: '无车牌', entered: { from: START - 30_000, to: START + 30_000 }, stood: true, left: null },
+      { lotCode: 'L1', berthNumber: '101', plate: '鲁B12345', entered: moment(50_000), stood: false, left: null },
     ]);
   });
 });
 
 describe('judge', () => {
-  const expected: ExpectedVisit[] = [{ lotCode: 'L1', berthNumber: '101', plate: '鲁B12345', enteredAt: START + 10_000, leftAt: START + 30_000 }];
+  const expected: ExpectedVisit[] = [{ lotCode: 'L1', berthNumber: '101', plate: '鲁B12345', entered: moment(10_000), stood: false, left: moment(30_000) }];
 
   function city(change: { plate?: string; enteredAt?: number; leftAt?: number | null; photos?: [number, number] } = {}): CityState {
     const enteredAt = change.enteredAt ?? START + 10_200;
@@ -62,11 +75,18 @@ describe('judge', () => {
   }
 
   it('is content with the truth', () => {
-    expect(judge(expected, city(), START)).toEqual({ expected: 1, right: 1, faults: [] });
+    expect(judge(expected, city())).toEqual({ expected: 1, right: 1, faults: [] });
+  });
+
+  it('accepts a time told on either side of an outage', () => {
+    const hidden: ExpectedVisit[] = [{ ...(expected[0] as ExpectedVisit), entered: { from: START + 2_000, to: START + 12_000 } }];
+    expect(judge(hidden, city({ enteredAt: START + 3_000 })).faults).toEqual([]);
+    expect(judge(hidden, city({ enteredAt: START + 13_000 })).faults).toEqual([]);
+    expect(judge(hidden, city({ enteredAt: START + 16_000 })).faults).toHaveLength(2);
   });
 
   it('names each thing that is wrong', () => {
-    const fault = (state: CityState): string => judge(expected, state, START).faults.join('\n');
+    const fault = (state: CityState): string => judge(expected, state).faults.join('\n');
     expect(fault({ records: [], photos: [], refused: [] })).toMatch(/^missing: L1 berth 101/);
     expect(fault(city({ plate: '鲁B12346' }))).toMatch(/wrong plate/);
     expect(fault(city({ enteredAt: START + 17_000 }))).toMatch(/missing.*\n.*did not happen/);

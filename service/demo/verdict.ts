@@ -1,6 +1,6 @@
 import { parseBeijing } from '../../base/beijing-time.js';
 import type { Scene } from './scene.js';
-import type { Timeline } from './timeline.js';
+import type { Span, Timeline } from './timeline.js';
 
 type Fields = Record<string, string | number>;
 
@@ -18,10 +18,12 @@ export interface ExpectedVisit {
   lotCode: string;
   berthNumber: string;
   plate: string;
-  /** Unix ms; null: the vehicle stood there when the camera was first seen. */
-  enteredAt: number | null;
-  /** Unix ms; null: still parked at the end. */
-  leftAt: number | null;
+  /** When it can have been seen to enter. */
+  entered: Span;
+  /** The vehicle stood there when the camera was first seen. */
+  stood: boolean;
+  /** null: still parked at the end. */
+  left: Span | null;
 }
 
 export interface Verdict {
@@ -33,6 +35,10 @@ export interface Verdict {
 
 /** How far a delivered time may be from the truth: a kept GOP, and the cut to whole seconds that the protocol makes. */
 export const TIME_TOLERANCE_MS = 2_500;
+/** An outage this near to an enter or leave may hide it until the pictures come again. */
+const OUTAGE_REACH_MS = 5_000;
+/** A vehicle that stood there from the beginning is told as soon as it was watched for a while. */
+const STANDING_TOLD_MS = 30_000;
 const PICTURES = { 1: 3, 2: 4 } as const;
 
 /**
@@ -41,28 +47,36 @@ const PICTURES = { 1: 3, 2: 4 } as const;
  */
 export function expectedVisits(scene: Scene, timeline: Timeline, until: number, marginMs: number): ExpectedVisit[] {
   const { truth } = scene;
-  const shown = (position: number): number | null => {
-    const at = timeline.shownAt(position);
-    return at === null || at > until - marginMs ? null : at;
+  const reach = (OUTAGE_REACH_MS * truth.fps) / 1000;
+  const shown = (position: number): Span | null => {
+    const span = timeline.seen(position, reach);
+    return span === null || span.to > until - marginMs ? null : span;
   };
   const visits: ExpectedVisit[] = [];
   const loops = Math.floor(Math.max(0, timeline.shownTo) / truth.frames) + 1;
   for (let loop = 0; loop < loops; loop++) {
     for (const visit of truth.visits) {
-      const stays = visit.enteredFrame === null;
-      if (stays && loop > 0) continue;
-      const enteredAt = visit.enteredFrame === null ? null : shown(loop * truth.frames + visit.enteredFrame);
-      if (!stays && enteredAt === null) continue;
+      const stood = visit.enteredFrame === null;
+      if (stood && loop > 0) continue;
+      const entered = stood ? standing(timeline, truth.fps) : shown(loop * truth.frames + (visit.enteredFrame ?? 0));
+      if (entered === null) continue;
       visits.push({
         lotCode: scene.lotCode,
         berthNumber: truth.berths.find((berth) => berth.id === visit.berth)?.number ?? visit.berth,
         plate: truth.vehicles.find((vehicle) => vehicle.id === visit.vehicle)?.plate?.text ?? '无车牌',
-        enteredAt,
-        leftAt: visit.leftFrame === null ? null : shown(loop * truth.frames + visit.leftFrame),
+        entered,
+        stood,
+        left: visit.leftFrame === null ? null : shown(loop * truth.frames + visit.leftFrame),
       });
     }
   }
   return visits;
+}
+
+/** Outages while the scenario begins put off the telling of what stands there. */
+function standing(timeline: Timeline, fps: number): Span | null {
+  const span = timeline.seen(0, (STANDING_TOLD_MS * fps) / 1000);
+  return span && { from: span.from - STANDING_TOLD_MS, to: span.to + STANDING_TOLD_MS };
 }
 
 interface DeliveredVisit {
@@ -75,14 +89,14 @@ interface DeliveredVisit {
 }
 
 /** Compares what the platform accepted with what happened in the street. */
-export function judge(expected: readonly ExpectedVisit[], city: CityState, startedAt: number): Verdict {
+export function judge(expected: readonly ExpectedVisit[], city: CityState): Verdict {
   const faults = city.refused.map((request) => `refused by the platform: ${request.endpoint}, ${request.code ?? ''} ${request.msg}`);
   const delivered = new Map(city.records.map((record) => [record.uid, delivery(record, city.photos)]));
   let right = 0;
   for (const visit of expected) {
-    const candidates = [...delivered.values()].filter((d) => d.lotCode === visit.lotCode && berthOf(d) === visit.berthNumber && (visit.enteredAt === null ? d.enteredAt < startedAt + 30_000 : near(d.enteredAt, visit.enteredAt)));
+    const candidates = [...delivered.values()].filter((d) => d.lotCode === visit.lotCode && berthOf(d) === visit.berthNumber && near(d.enteredAt, visit.entered));
     const match = candidates[0];
-    const name = `${visit.lotCode} berth ${visit.berthNumber}, ${visit.plate}, entered ${visit.enteredAt === null ? 'before the start' : clockTime(visit.enteredAt)}`;
+    const name = `${visit.lotCode} berth ${visit.berthNumber}, ${visit.plate}, entered ${visit.stood ? 'before the start' : spanText(visit.entered)}`;
     if (!match) {
       faults.push(`missing: ${name}`);
       continue;
@@ -90,10 +104,10 @@ export function judge(expected: readonly ExpectedVisit[], city: CityState, start
     delivered.delete(match.uid);
     const before = faults.length;
     if (match.plate !== visit.plate) faults.push(`wrong plate: ${name}: delivered as ${match.plate} (${match.uid})`);
-    if (visit.leftAt !== null && match.leftAt === null) faults.push(`no leave record: ${name} left ${clockTime(visit.leftAt)} (${match.uid})`);
-    if (visit.leftAt !== null && match.leftAt !== null && !near(match.leftAt, visit.leftAt)) faults.push(`wrong leave time: ${name}: delivered ${clockTime(match.leftAt)}, true ${clockTime(visit.leftAt)}`);
+    if (visit.left !== null && match.leftAt === null) faults.push(`no leave record: ${name} left ${spanText(visit.left)} (${match.uid})`);
+    if (visit.left !== null && match.leftAt !== null && !near(match.leftAt, visit.left)) faults.push(`wrong leave time: ${name}: delivered ${clockTime(match.leftAt)}, true ${spanText(visit.left)}`);
     if (match.photos[1] < PICTURES[1]) faults.push(`${match.photos[1]} of ${PICTURES[1]} enter pictures: ${name}`);
-    if (visit.leftAt !== null && match.photos[2] < PICTURES[2]) faults.push(`${match.photos[2]} of ${PICTURES[2]} leave pictures: ${name}`);
+    if (visit.left !== null && match.photos[2] < PICTURES[2]) faults.push(`${match.photos[2]} of ${PICTURES[2]} leave pictures: ${name}`);
     if (faults.length === before) right++;
   }
   return { expected: expected.length, right, faults: [...faults, ...leftOver(delivered, expected)] };
@@ -101,7 +115,7 @@ export function judge(expected: readonly ExpectedVisit[], city: CityState, start
 
 /** Records that no expected visit explains; those that began after the last expected time are only too new to be judged. */
 function leftOver(delivered: Map<string, DeliveredVisit>, expected: readonly ExpectedVisit[]): string[] {
-  const last = Math.max(0, ...expected.map((visit) => visit.leftAt ?? visit.enteredAt ?? 0));
+  const last = Math.max(0, ...expected.map((visit) => visit.left?.to ?? visit.entered.to));
   return [...delivered.values()].filter((visit) => visit.enteredAt <= last + TIME_TOLERANCE_MS).map((visit) => `did not happen: ${visit.uid} ${visit.plate}, entered ${clockTime(visit.enteredAt)}`);
 }
 
@@ -121,6 +135,7 @@ function delivery(record: CityState['records'][number], photos: CityState['photo
 const berthOf = (visit: DeliveredVisit): string => visit.uid.slice(visit.lotCode.length, -17);
 
 /** The protocol cuts times to whole seconds, so up to a second of the difference is its own. */
-const near = (delivered: number, truth: number): boolean => delivered - truth <= TIME_TOLERANCE_MS && truth - delivered <= TIME_TOLERANCE_MS + 1_000;
+const near = (delivered: number, truth: Span): boolean => delivered - truth.to <= TIME_TOLERANCE_MS && truth.from - delivered <= TIME_TOLERANCE_MS + 1_000;
 
 const clockTime = (unixMs: number): string => new Date(unixMs + 8 * 3_600_000).toISOString().slice(11, 21);
+const spanText = ({ from, to }: Span): string => (from === to ? clockTime(from) : `${clockTime(from)} to ${clockTime(to)}`);
