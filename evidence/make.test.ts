@@ -3,13 +3,14 @@ import { describe, expect, it } from 'vitest';
 import { BerthwatchError } from '../base/errors.js';
 import { seededRandom } from '../base/fuzz-target.js';
 import type { Berth } from '../parking/model/berth.js';
-import type { EvidenceInstant, Visit } from '../parking/model/visit.js';
+import type { EvidenceInstant } from '../parking/model/visit.js';
 import type { EvidenceCamera, RgbFrame } from './camera.js';
 import { closeUpWindow, makeCloseUp } from './close-up.js';
 import { encodeJpeg, MAX_PICTURE_BYTES } from './jpeg.js';
 import { makeEvidence, type EvidenceDeps } from './make.js';
 import { layOut, plateText, watermarkItems } from './overlay/watermark.js';
 import { makePanorama } from './panorama.js';
+import { sampleVisit } from './testing/sample-visit.js';
 
 const T = 1_772_326_800_000;
 
@@ -48,19 +49,7 @@ const camera: EvidenceCamera = {
   deviceNumber: '37020000001320000001',
   shootingDirection: '由东向西',
 };
-const visit: Visit = {
-  id: '3702000001A00220260301090000000',
-  uid: '3702000001A00220260301090000000',
-  cameraId: 'cam',
-  berthId: 'b2',
-  plate: { status: 'read', text: '鲁B12345', colour: 'blue', confidence: 0.98 },
-  vehicleType: 'small',
-  bodyColour: 'white',
-  enteredAt: T,
-  leftAt: T + 60_000,
-  presentAtStart: false,
-  confidence: 0.9,
-};
+const visit = sampleVisit(T, T + 60_000);
 const box = { x: 800, y: 450, width: 300, height: 220 };
 const corners = [[900, 600], [990, 605], [990, 632], [900, 628]] as const;
 const left = {

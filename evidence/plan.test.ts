@@ -1,20 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import type { EvidenceInstant, Visit } from '../parking/model/visit.js';
+import type { EvidenceInstant } from '../parking/model/visit.js';
 import { MAX_PICTURE_ID_LENGTH, pictureId, planPictures } from './plan.js';
+import { sampleVisit } from './testing/sample-visit.js';
 
-const visit: Visit = {
-  id: '3702000001A00220260301090000000',
-  uid: '3702000001A00220260301090000000',
-  cameraId: 'cam',
-  berthId: 'b2',
-  plate: { status: 'read', text: '鲁B12345', colour: 'blue', confidence: 0.98 },
-  vehicleType: 'small',
-  bodyColour: 'white',
-  enteredAt: 1_000_000,
-  leftAt: null,
-  presentAtStart: false,
-  confidence: 0.9,
-};
+const visit = sampleVisit(1_000_000);
 const box = { x: 10, y: 10, width: 100, height: 80 };
 const instant = (shows: EvidenceInstant['shows'], capturedAt: number, vehicleBox: EvidenceInstant['vehicleBox'] = box): EvidenceInstant => ({
   shows,

@@ -1,6 +1,7 @@
 import type { Clock } from '../../base/clock.js';
 import { SipHeaders, type SipRequest, type SipResponse, NO_BODY } from './message.js';
 import { serializeMessage } from './codec.js';
+import { NamedTimers } from './named-timers.js';
 import type { SipTimers } from './timers.js';
 
 /** What a transaction needs of the world; it knows neither sockets nor its owner. */
@@ -28,9 +29,7 @@ abstract class BaseClientTransaction implements ClientTransaction {
   protected readonly hooks: ClientHooks;
   protected readonly timers: SipTimers;
   protected readonly reliable: boolean;
-  readonly #clock: Clock;
-  readonly #pending = new Map<string, () => void>();
-  #terminated = false;
+  protected readonly running: NamedTimers;
 
   constructor(request: SipRequest, reliable: boolean, timers: SipTimers, clock: Clock, hooks: ClientHooks) {
     this.request = request;
@@ -38,33 +37,16 @@ abstract class BaseClientTransaction implements ClientTransaction {
     this.hooks = hooks;
     this.timers = timers;
     this.reliable = reliable;
-    this.#clock = clock;
+    this.running = new NamedTimers(clock);
   }
 
   abstract start(): void;
   abstract receive(response: SipResponse): void;
 
   terminate(): void {
-    if (this.#terminated) return;
-    this.#terminated = true;
-    for (const cancel of this.#pending.values()) cancel();
-    this.#pending.clear();
+    if (this.running.ended) return;
+    this.running.end();
     this.hooks.onTerminated();
-  }
-
-  protected arm(name: string, ms: number, fn: () => void): void {
-    this.disarm(name);
-    if (this.#terminated) return;
-    const cancel = this.#clock.after(ms, () => {
-      this.#pending.delete(name);
-      fn();
-    });
-    this.#pending.set(name, cancel);
-  }
-
-  protected disarm(name: string): void {
-    this.#pending.get(name)?.();
-    this.#pending.delete(name);
   }
 
   protected giveUp(): void {
@@ -78,13 +60,13 @@ export class NonInviteClientTransaction extends BaseClientTransaction {
   #state: 'trying' | 'proceeding' | 'completed' = 'trying';
 
   override start(): void {
-    this.arm('F', 64 * this.timers.t1, () => this.giveUp());
+    this.running.arm('F', 64 * this.timers.t1, () => this.giveUp());
     if (!this.reliable) this.#retransmitAfter(this.timers.t1);
     this.hooks.send(this.bytes);
   }
 
   #retransmitAfter(ms: number): void {
-    this.arm('E', ms, () => {
+    this.running.arm('E', ms, () => {
       this.#retransmitAfter(this.#state === 'proceeding' ? this.timers.t2 : Math.min(2 * ms, this.timers.t2));
       this.hooks.send(this.bytes);
     });
@@ -98,11 +80,11 @@ export class NonInviteClientTransaction extends BaseClientTransaction {
       return;
     }
     this.#state = 'completed';
-    this.disarm('E');
-    this.disarm('F');
+    this.running.disarm('E');
+    this.running.disarm('F');
     this.hooks.onResponse(response);
     if (this.reliable) this.terminate();
-    else this.arm('K', this.timers.t4, () => this.terminate());
+    else this.running.arm('K', this.timers.t4, () => this.terminate());
   }
 }
 
@@ -112,13 +94,13 @@ export class InviteClientTransaction extends BaseClientTransaction {
   #ack: Uint8Array | null = null;
 
   override start(): void {
-    this.arm('B', 64 * this.timers.t1, () => this.giveUp());
+    this.running.arm('B', 64 * this.timers.t1, () => this.giveUp());
     if (!this.reliable) this.#retransmitAfter(this.timers.t1);
     this.hooks.send(this.bytes);
   }
 
   #retransmitAfter(ms: number): void {
-    this.arm('A', ms, () => {
+    this.running.arm('A', ms, () => {
       this.#retransmitAfter(2 * ms);
       this.hooks.send(this.bytes);
     });
@@ -133,18 +115,18 @@ export class InviteClientTransaction extends BaseClientTransaction {
       if (response.status >= 200 && response.status < 300) this.hooks.onResponse(response);
       return;
     }
-    this.disarm('A');
+    this.running.disarm('A');
     if (response.status < 200) {
       // Timer B guards only the Calling state: a device that rings may take its time; the caller has its own limit.
-      this.disarm('B');
+      this.running.disarm('B');
       this.#state = 'proceeding';
       this.hooks.onResponse(response);
       return;
     }
-    this.disarm('B');
+    this.running.disarm('B');
     if (response.status < 300) {
       this.#state = 'accepted';
-      this.arm('M', 64 * this.timers.t1, () => this.terminate());
+      this.running.arm('M', 64 * this.timers.t1, () => this.terminate());
       this.hooks.onResponse(response);
       return;
     }
@@ -153,7 +135,7 @@ export class InviteClientTransaction extends BaseClientTransaction {
     this.hooks.send(this.#ack);
     this.hooks.onResponse(response);
     if (this.reliable) this.terminate();
-    else this.arm('D', Math.max(32_000, 64 * this.timers.t1), () => this.terminate());
+    else this.running.arm('D', Math.max(32_000, 64 * this.timers.t1), () => this.terminate());
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Clock } from '../../base/clock.js';
 import { serializeMessage } from './codec.js';
 import type { SipRequest, SipResponse } from './message.js';
+import { NamedTimers } from './named-timers.js';
 import type { SipTimers } from './timers.js';
 
 export interface ServerHooks {
@@ -28,16 +29,14 @@ abstract class BaseServerTransaction implements ServerTransaction {
   protected readonly hooks: ServerHooks;
   protected last: Uint8Array | null = null;
   protected final = false;
-  readonly #clock: Clock;
-  readonly #pending = new Map<string, () => void>();
-  #terminated = false;
+  protected readonly running: NamedTimers;
 
   constructor(request: SipRequest, reliable: boolean, timers: SipTimers, clock: Clock, hooks: ServerHooks) {
     this.request = request;
     this.reliable = reliable;
     this.timers = timers;
     this.hooks = hooks;
-    this.#clock = clock;
+    this.running = new NamedTimers(clock);
   }
 
   get answered(): boolean {
@@ -49,7 +48,7 @@ abstract class BaseServerTransaction implements ServerTransaction {
   }
 
   respond(response: SipResponse): void {
-    if (this.final || this.#terminated) return;
+    if (this.final || this.running.ended) return;
     this.last = serializeMessage(response);
     this.final = response.status >= 200;
     this.hooks.send(this.last);
@@ -59,35 +58,19 @@ abstract class BaseServerTransaction implements ServerTransaction {
   acknowledged(): void {}
 
   terminate(): void {
-    if (this.#terminated) return;
-    this.#terminated = true;
-    for (const cancel of this.#pending.values()) cancel();
-    this.#pending.clear();
+    if (this.running.ended) return;
+    this.running.end();
     this.hooks.onTerminated();
   }
 
   protected abstract afterFinal(response: SipResponse): void;
-
-  protected arm(name: string, ms: number, fn: () => void): void {
-    this.disarm(name);
-    const cancel = this.#clock.after(ms, () => {
-      this.#pending.delete(name);
-      fn();
-    });
-    this.#pending.set(name, cancel);
-  }
-
-  protected disarm(name: string): void {
-    this.#pending.get(name)?.();
-    this.#pending.delete(name);
-  }
 }
 
 /** RFC 3261 17.2.2, figure 8: timer J. */
 export class NonInviteServerTransaction extends BaseServerTransaction {
   protected override afterFinal(): void {
     // On a connection nothing is retransmitted by the network, but sloppy devices repeat there too: a short memory is kept.
-    this.arm('J', this.reliable ? this.timers.t4 : 64 * this.timers.t1, () => this.terminate());
+    this.running.arm('J', this.reliable ? this.timers.t4 : 64 * this.timers.t1, () => this.terminate());
   }
 }
 
@@ -97,7 +80,7 @@ export class InviteServerTransaction extends BaseServerTransaction {
 
   protected override afterFinal(response: SipResponse): void {
     const success = response.status < 300;
-    this.arm('H', 64 * this.timers.t1, () => {
+    this.running.arm('H', 64 * this.timers.t1, () => {
       if (!this.#acknowledged) this.hooks.onUnacknowledged();
       this.terminate();
     });
@@ -106,7 +89,7 @@ export class InviteServerTransaction extends BaseServerTransaction {
   }
 
   #repeatAfter(ms: number): void {
-    this.arm('G', ms, () => {
+    this.running.arm('G', ms, () => {
       this.#repeatAfter(Math.min(2 * ms, this.timers.t2));
       this.retransmitted();
     });
@@ -116,7 +99,7 @@ export class InviteServerTransaction extends BaseServerTransaction {
     if (!this.final || this.#acknowledged) return;
     this.#acknowledged = true;
     this.last = null;
-    this.disarm('G');
-    this.arm('H', this.reliable ? 0 : this.timers.t4, () => this.terminate());
+    this.running.disarm('G');
+    this.running.arm('H', this.reliable ? 0 : this.timers.t4, () => this.terminate());
   }
 }

@@ -45,9 +45,9 @@ def lines(folders: list[pathlib.Path]):
 
 
 def stills_source(folders):
-    from vehicle_data import WIDEST, Writer
+    from vehicle_data import WIDEST_STILL, Writer
     rows = list(lines(folders))
-    w = Writer("stills", max(1, len(rows)) * WIDEST * 540 * 3 + 1)
+    w = Writer("stills", max(1, len(rows)) * WIDEST_STILL * 720 * 3 + 1, WIDEST_STILL)
     for i, r in enumerate(rows):
         img = cv2.imread(r["path"])
         if img is None:

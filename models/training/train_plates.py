@@ -5,15 +5,12 @@
 Sources: CCPD scenes (own plates, other plates put in their place, plates painted out, distractors) and, when their
 cache exists, vehicle crops of the rendered stills.
 """
-import argparse
-import json
-import time
-
 import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
 
+import loop
 import plate_data
 from paths import scratch
 from plate_net import HEIGHT, SCALE, WIDTH, PlateNet, grid
@@ -58,7 +55,6 @@ class Stream(torch.utils.data.IterableDataset):
         self.size, self.seed, self.with_stills = size, seed, with_stills
 
     def __iter__(self):
-        cv2.setNumThreads(1)
         rng = np.random.default_rng(self.seed)
         ccpd = plate_data.Ccpd(False)
         stills = None
@@ -127,76 +123,24 @@ def check(net, source, n=300, seed=5, threshold=0.4):
 
 
 def main():
-    ap = argparse.ArgumentParser()
-    ap.add_argument("--minutes", type=float, default=30)
-    ap.add_argument("--resume", action="store_true")
-    ap.add_argument("--init")
-    ap.add_argument("--out", default="plates")
-    ap.add_argument("--lr", type=float, default=3e-3)
-    ap.add_argument("--batch", type=int, default=24)
-    ap.add_argument("--seed", type=int, default=1)
-    ap.add_argument("--threads", type=int, default=1, help="set OMP_WAIT_POLICY=passive when other work shares the cores")
-    a = ap.parse_args()
-    torch.set_num_threads(a.threads)
-    torch.manual_seed(a.seed)
+    a = loop.options("plates", 30, 3e-3, 24).parse_args()
+    loop.begin(a)
     with_stills = scratch("plates-stills.json").exists()
-    net = PlateNet()
-    if a.init:
-        net.load_state_dict(torch.load(a.init, weights_only=False)["ema"])
-    opt = torch.optim.AdamW(net.parameters(), lr=a.lr, weight_decay=0.01)
-    ck = scratch(f"{a.out}.pt")
-    done = 0.0
-    ema = {k: v.clone() for k, v in net.state_dict().items()}
-    if a.resume and ck.exists():
-        s = torch.load(ck, weights_only=False)
-        net.load_state_dict(s["net"])
-        opt.load_state_dict(s["opt"])
-        ema, done = s["ema"], s["seconds"]
+    training = loop.Training(PlateNet(), a, every=240)
     sources = {"ccpd": plate_data.Ccpd(True)}
     if with_stills:
         from stills_data import VehicleCrops
         sources["stills"] = VehicleCrops(True)
-    print("parameters", sum(p.numel() for p in net.parameters()), "stills", with_stills, flush=True)
-    stream = iter(torch.utils.data.DataLoader(Stream(a.batch, a.seed + int(done), with_stills), batch_size=None, num_workers=1, prefetch_factor=4))
-    total, began, last, step = a.minutes * 60, time.time(), time.time(), 0
-    run = np.zeros(2)
 
-    def save(live, seconds):
-        torch.save({"net": live, "ema": ema, "opt": opt.state_dict(), "seconds": seconds}, str(ck) + ".tmp")
-        ck.with_suffix(".pt.tmp").replace(ck)
-    while (t := done + time.time() - began) < total:
-        lr = float(a.lr * min(1.0, (step + 1) / (40 if a.init or a.resume else 200)) * (0.5 * (1 + np.cos(np.pi * t / total)) + 0.01))
-        for g in opt.param_groups:
-            g["lr"] = lr
-        x, score, offset, size = next(stream)
+    def step(net, batch):
+        x, score, offset, size = batch
         with torch.autocast("cpu", dtype=torch.bfloat16):
             raw = net(x.permute(0, 3, 1, 2).float().div_(255))
         s, c = loss_of(raw, score, offset, size)
-        opt.zero_grad(set_to_none=True)
-        (s + 0.5 * c).backward()
-        torch.nn.utils.clip_grad_norm_(net.parameters(), 10.0)
-        opt.step()
-        decay = min(0.998, (step + 1) / (step + 10))
-        with torch.no_grad():
-            for k, v in net.state_dict().items():
-                if v.dtype.is_floating_point:
-                    ema[k].lerp_(v, 1 - decay)
-                else:
-                    ema[k].copy_(v)
-        step += 1
-        run += (np.array([float(s.detach()), float(c.detach())]) - run) * (0.03 if step > 50 else 0.2)
-        if step % 50 == 0:
-            print(f"{t:7.0f}s step {step} pictures {step * a.batch} lr {lr:.5f} score {run[0]:.3f} corners {run[1]:.3f} {1000 * (time.time() - began) / (step * a.batch):.1f} ms/picture", flush=True)
-        if time.time() - last > 240:
-            last = time.time()
-            live = {k: v.clone() for k, v in net.state_dict().items()}
-            save(live, t)
-            net.load_state_dict(ema)
-            print(f"{t:7.0f}s validation", {k: check(net, v, 120) for k, v in sources.items()}, flush=True)
-            net.load_state_dict(live)
-    net.load_state_dict(ema)
-    save(net.state_dict(), total)
-    print("final", json.dumps({k: check(net, v, 600) for k, v in sources.items()}), flush=True)
+        return s + 0.5 * c, {"score": float(s.detach()), "corners": float(c.detach())}
+    print("stills", with_stills, flush=True)
+    training.run(lambda seed: loop.batches(Stream(a.batch, seed, with_stills)), step,
+                 lambda net, quick: {k: check(net, v, 120 if quick else 600) for k, v in sources.items()})
 
 
 if __name__ == "__main__":

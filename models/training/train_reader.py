@@ -2,18 +2,15 @@
 
   python train_reader.py --minutes 40 [--exclude crops-b] [--resume] [--out reader]
 
-Resumable: a checkpoint is written at every validation (about every two minutes).
+Resumable: a checkpoint is written at every validation.
 """
-import argparse
-import json
-import time
-
 import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
 
 import degrade
+import loop
 from charset import decode, encode
 from paths import scratch
 from reader_data import CH, CW, IGNORE, MX, MY, PH, PW
@@ -118,7 +115,6 @@ class Stream(torch.utils.data.IterableDataset):
         self.pools, self.shares, self.size, self.seed = pools, shares, size, seed
 
     def __iter__(self):
-        cv2.setNumThreads(1)
         rng = np.random.default_rng(self.seed)
         while True:
             yield batch(rng, self.pools, self.shares, self.size)
@@ -164,21 +160,11 @@ def score(net, pool, limit=None, seed=None):
 
 
 def main():
-    ap = argparse.ArgumentParser()
-    ap.add_argument("--minutes", type=float, default=40)
+    ap = loop.options("reader", 40, 3e-3, 64)
     ap.add_argument("--exclude", default="")
-    ap.add_argument("--resume", action="store_true")
-    ap.add_argument("--init", help="weights to start from")
-    ap.add_argument("--out", default="reader")
     ap.add_argument("--synth", default="0,1,2,3,4", help="synthetic batches to train on; batch 99 is validation")
-    ap.add_argument("--lr", type=float, default=3e-3)
-    ap.add_argument("--batch", type=int, default=64)
-    ap.add_argument("--seed", type=int, default=1)
-    ap.add_argument("--threads", type=int, default=1, help="set OMP_WAIT_POLICY=passive when other work shares the cores")
     a = ap.parse_args()
-    torch.set_num_threads(a.threads)
-    cv2.setNumThreads(1)
-    torch.manual_seed(a.seed)
+    loop.begin(a)
     numbers = [int(k) for k in a.synth.split(",") if scratch(f"reader-synth-{k}.npz").exists()]
     made = {"synth": (synth_pool(numbers), 0.46), "scenes": (real_pool("scenes", False), 0.10), "crops": (real_pool("crops", False), 0.12),
             "crops-b": (real_pool("crops-b", False), 0.13), "negatives": (negative_pool(False), 0.06)}
@@ -190,63 +176,17 @@ def main():
     pools = [p for p, _ in made.values()]
     shares = np.array([s for _, s in made.values()])
     shares /= shares.sum()
-    net = ReaderNet()
-    if a.init:
-        net.load_state_dict(torch.load(a.init, weights_only=False)["ema"])
-    opt = torch.optim.AdamW(net.parameters(), lr=a.lr, weight_decay=0.01)
-    ck = scratch(f"{a.out}.pt")
-    done = 0.0
-    ema = {k: v.clone() for k, v in net.state_dict().items()}
-    if a.resume and ck.exists():
-        s = torch.load(ck, weights_only=False)
-        net.load_state_dict(s["net"])
-        opt.load_state_dict(s["opt"])
-        done, ema = s["seconds"], s["ema"]
-    total = a.minutes * 60
-    print("parameters", sum(p.numel() for p in net.parameters()), {k: (len(p), round(float(s), 3)) for (k, (p, _)), s in zip(made.items(), shares)}, flush=True)
-    stream = iter(torch.utils.data.DataLoader(Stream(pools, shares, a.batch, a.seed + int(done)), batch_size=None, num_workers=1, prefetch_factor=4))
-    step, seen, began, last = 0, 0, time.time(), time.time()
-    run = 0.0
-    while True:
-        t = done + time.time() - began
-        if t >= total:
-            break
-        frac = t / total
-        lr = float(a.lr * min(1, (step + 1) / (40 if a.init or a.resume else 200)) * (0.5 * (1 + np.cos(np.pi * frac)) + 0.01))
-        for g in opt.param_groups:
-            g["lr"] = lr
-        x, texts, col, row, pl = next(stream)
+
+    def step(net, batch):
+        x, texts, colours, rows, plate = batch
         with torch.autocast("cpu", dtype=torch.bfloat16):
             out = net(x)
-        loss = loss_of(out, texts, col, row, pl)
-        opt.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)
-        opt.step()
-        decay = min(0.998, (step + 1) / (step + 10))
-        with torch.no_grad():
-            for k, v in net.state_dict().items():
-                if v.dtype.is_floating_point:
-                    ema[k].lerp_(v, 1 - decay)
-                else:
-                    ema[k].copy_(v)
-        step += 1
-        seen += a.batch
-        run += (float(loss.detach()) - run) * (0.02 if step > 50 else 0.2)
-        if step % 100 == 0:
-            print(f"{t:7.0f}s step {step} seen {seen} loss {run:.3f} lr {lr:.5f} {1000 * (time.time() - began) / seen:.2f} ms/picture", flush=True)
-        if time.time() - last > 150:
-            last = time.time()
-            live = {k: v.clone() for k, v in net.state_dict().items()}
-            net.load_state_dict(ema)
-            print(f"{t:7.0f}s validation", {k: score(net, v, 160)[0]["text"] for k, v in vals.items()}, flush=True)
-            net.load_state_dict(live)
-            torch.save({"net": live, "ema": ema, "opt": opt.state_dict(), "seconds": t}, str(ck) + ".tmp")
-            ck.with_suffix(".pt.tmp").replace(ck)
-    net.load_state_dict(ema)
-    torch.save({"net": net.state_dict(), "ema": ema, "opt": opt.state_dict(), "seconds": total}, ck)
-    final = {k: score(net, v)[0] for k, v in vals.items()}
-    print("final", json.dumps(final), flush=True)
+        value = loss_of(out, texts, colours, rows, plate)
+        return value, {"loss": float(value.detach())}
+    print({k: (len(p), round(float(s), 3)) for (k, (p, _)), s in zip(made.items(), shares)}, flush=True)
+    loop.Training(ReaderNet(), a, clip=5.0, every=150).run(
+        lambda seed: loop.batches(Stream(pools, shares, a.batch, seed)), step,
+        lambda net, quick: {k: score(net, v, 160)[0]["text"] if quick else score(net, v)[0] for k, v in vals.items()})
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@ import cv2
 import numpy as np
 
 import degrade
-from vehicle_net import HEIGHT, WIDTH
 
 MIRROR = [1, 0, 3, 2]  # front left <-> front right, rear right <-> rear left
 
@@ -15,7 +14,7 @@ def view(rng, img, rec, size, scale_range):
     if len(rec["boxes"]) and rng.random() < 0.6:
         b = rec["boxes"][rng.integers(len(rec["boxes"]))]
         centre = np.array([(b[0] + b[2]) / 2, (b[1] + b[3]) / 2])
-        want = np.exp(rng.uniform(np.log(22), np.log(190)))  # its longer side in the network's input
+        want = np.exp(rng.uniform(np.log(20), np.log(w * 0.5)))  # its longer side in the network's input
         k = float(np.clip(want / max(b[2] - b[0], b[3] - b[1], 4), fit * 0.7, fit * 6.0))
         target = np.array([rng.uniform(0.1, 0.9) * w, rng.uniform(0.1, 0.9) * h])
     else:
@@ -91,16 +90,17 @@ def tone(rng, img):
     return f
 
 
-def sample(rng, pick):
-    """(picture HEIGHT x WIDTH, boxes, cls, quads, ignore, background weight). `pick(rng)` gives (picture, record)."""
+def sample(rng, pick, size):
+    """(picture of `size` (w, h), boxes, cls, quads, ignore, background weight). `pick(rng)` gives (picture, record)."""
+    width, height = size
     if rng.random() > 0.2:
         img, rec = pick(rng)
-        out = view(rng, img, rec, (WIDTH, HEIGHT), (0.9, 2.6))
+        out = view(rng, img, rec, size, (0.9, 2.6))
         return (tone(rng, out[0]), *out[1:], rec["background"])
-    canvas = np.empty((HEIGHT, WIDTH, 3), np.uint8)
-    cx, cy = int(WIDTH * rng.uniform(0.35, 0.65)), int(HEIGHT * rng.uniform(0.35, 0.65))
+    canvas = np.empty((height, width, 3), np.uint8)
+    cx, cy = int(width * rng.uniform(0.35, 0.65)), int(height * rng.uniform(0.35, 0.65))
     parts, weight = [], 1.0
-    for x, y, w, h in ((0, 0, cx, cy), (cx, 0, WIDTH - cx, cy), (0, cy, cx, HEIGHT - cy), (cx, cy, WIDTH - cx, HEIGHT - cy)):
+    for x, y, w, h in ((0, 0, cx, cy), (cx, 0, width - cx, cy), (0, cy, cx, height - cy), (cx, cy, width - cx, height - cy)):
         img, rec = pick(rng)
         p, b, c, q, g = view(rng, img, rec, (w, h), (1.0, 3.0))
         canvas[y:y + h, x:x + w] = p

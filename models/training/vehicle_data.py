@@ -2,7 +2,7 @@
 
   python vehicle_data.py elevated roads street-level expressway parking stills
 
-One picture record: RGB at most 960 pixels wide, boxes x1 y1 x2 y2, class (-1: some vehicle, class unknown), footprint
+One picture record: RGB at most 960 pixels wide (rendered stills 1280), boxes x1 y1 x2 y2, class (-1: some vehicle, class unknown), footprint
 quads (NaN where nobody knows), ignore boxes (neither vehicle nor background) and the weight of its background.
 """
 import json
@@ -16,6 +16,7 @@ from splits import is_validation
 from vehicle_net import CLASSES
 
 WIDEST = 960
+WIDEST_STILL = 1280  # crops of a berth row are enlarged less from these
 CAR, BUS, TRUCK, MOTO, PERSON = range(5)
 ELEVATED = {0: MOTO, 1: BUS, 2: CAR, 3: TRUCK}
 ROADS = {0: -1}
@@ -55,13 +56,13 @@ class Store:
 
 
 class Writer:
-    def __init__(self, name, capacity):
-        self.name, self.at, self.records = name, 0, []
+    def __init__(self, name, capacity, widest=WIDEST):
+        self.name, self.at, self.records, self.widest = name, 0, [], widest
         self.pixels = np.lib.format.open_memmap(scratch(f"vehicles-{name}.new.npy"), mode="w+", dtype=np.uint8, shape=(capacity,))
 
     def add(self, file, bgr, val, boxes, cls, quads=None, ignore=(), background=1.0, **more):
         h, w = bgr.shape[:2]
-        k = min(1.0, WIDEST / w)
+        k = min(1.0, self.widest / w)
         if k < 1:
             bgr = cv2.resize(bgr, (round(w * k), round(h * k)), interpolation=cv2.INTER_AREA)
         h, w = bgr.shape[:2]

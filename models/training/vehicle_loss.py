@@ -2,7 +2,7 @@
 import torch
 import torch.nn.functional as F
 
-from vehicle_net import HEIGHT, STRIDES, WIDTH, decode
+from vehicle_net import STRIDES, decode
 
 
 def giou(a, b):
@@ -27,11 +27,11 @@ REACH = 2  # cells to each side of a truth's centre that may answer for it, on e
 
 
 @torch.no_grad()
-def assign(boxes, obj, gt, picture, top=9):
+def assign(boxes, obj, gt, picture, size, top=9):
     """Which cells answer for which truth, for a whole batch.
 
-    boxes N x A x 4, obj N x A (probability), gt M x 4 with `picture` M (its index in the batch).
-    Returns cells (indices into N*A), their truth's index and their target quality. A cell answers for one truth only;
+    boxes N x A x 4, obj N x A (probability), gt M x 4 with `picture` M (its index in the batch); `size` is
+    the input's width and height.     Returns cells (indices into N*A), their truth's index and their target quality. A cell answers for one truth only;
     each truth gets its `top` best cells by sqrt(objectness) * IoU^4.
     """
     n, a = obj.shape
@@ -41,7 +41,7 @@ def assign(boxes, obj, gt, picture, top=9):
     dy, dx = (g.reshape(-1) for g in torch.meshgrid(span, span, indexing="ij"))
     cells, allowed, start = [], [], 0
     for s in STRIDES:
-        w, h = WIDTH // s, HEIGHT // s
+        w, h = size[0] // s, size[1] // s
         x = (centre[:, 0] / s).long()[:, None] + dx
         y = (centre[:, 1] / s).long()[:, None] + dy
         ok = (x >= 0) & (x < w) & (y >= 0) & (y < h)
@@ -72,7 +72,7 @@ def assign(boxes, obj, gt, picture, top=9):
     return cell[win], truth[win], quality[win]
 
 
-def loss(raw_box, raw_cls, targets, points, strides):
+def loss(raw_box, raw_cls, targets, points, strides, size):
     """`targets`: per picture (boxes, cls, quads, ignore, background weight) as tensors. Returns total and parts."""
     n, a = raw_cls.shape[:2]
     obj_logit = raw_cls[..., 0].float()
@@ -92,7 +92,7 @@ def loss(raw_box, raw_cls, targets, points, strides):
     parts = {k: raw_box.new_zeros((), dtype=torch.float32) for k in ("obj", "cls", "box", "quad", "end")}
     norm = 1.0
     if len(gt):
-        cell, truth, q = assign(boxes.detach(), prob, gt, picture)
+        cell, truth, q = assign(boxes.detach(), prob, gt, picture, size)
         quality[cell] = q
         weight.view(-1)[cell] = 1
         norm = max(float(q.sum()), 1.0)

@@ -12,7 +12,7 @@ from blocks import Bottleneck, Pool, conv, separable
 
 CLASSES = ["car", "bus", "truck", "motorcycle", "person"]
 STRIDES = (8, 16, 32)
-WIDTH, HEIGHT = 384, 224
+WIDTH, HEIGHT = 640, 384
 
 
 class VehicleNet(nn.Module):

@@ -1,7 +1,8 @@
 import type { EventLog } from '../common/event-log.js';
 import type { CameraConfig } from './config.js';
 import { catalogResponse, deviceInfoResponse, deviceStatusResponse, recordInfoResponse, resultResponse, type CatalogItem, type ManscdpCommand } from './manscdp.js';
-import { token, type UserAgent } from './sip/user-agent.js';
+import { messageToPlatform } from './platform-message.js';
+import type { UserAgent } from './sip/user-agent.js';
 
 /** Answers the platform's MANSCDP queries by MESSAGEs of our own, after the 200 that the caller has sent. */
 export class QueryAnswers {
@@ -77,16 +78,6 @@ export class QueryAnswers {
   }
 
   private async message(body: Buffer): Promise<void> {
-    const { device, server } = this.config;
-    await this.agent.request({
-      method: 'MESSAGE',
-      uri: `sip:${server.id}@${this.domain}`,
-      from: `<sip:${device.id}@${this.domain}>;tag=${token()}`,
-      to: `<sip:${server.id}@${this.domain}>`,
-      callId: token(),
-      cseq: 20,
-      headers: [{ name: 'Content-Type', value: 'Application/MANSCDP+xml' }],
-      body,
-    });
+    await this.agent.request(messageToPlatform(this.config, this.domain, body));
   }
 }

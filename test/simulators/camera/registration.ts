@@ -5,6 +5,7 @@ import type { SignallingTransport } from './sip/transport.js';
 import type { EventLog } from '../common/event-log.js';
 import type { CameraConfig } from './config.js';
 import { keepaliveNotify } from './manscdp.js';
+import { messageToPlatform } from './platform-message.js';
 
 /** How long a camera that is switched off waits for an answer to its goodbye. */
 export const GOODBYE_MS = 1500;
@@ -166,18 +167,8 @@ export class Registration {
   }
 
   private keepalive(): Promise<SipResponse> {
-    const { device, server } = this.config;
     this.keepaliveNumber += 1;
-    return this.agent.request({
-      method: 'MESSAGE',
-      uri: `sip:${server.id}@${this.domain}`,
-      from: `<sip:${device.id}@${this.domain}>;tag=${token()}`,
-      to: `<sip:${server.id}@${this.domain}>`,
-      callId: token(),
-      cseq: 20,
-      headers: [{ name: 'Content-Type', value: 'Application/MANSCDP+xml' }],
-      body: keepaliveNotify(this.keepaliveNumber, device.id),
-    });
+    return this.agent.request(messageToPlatform(this.config, this.domain, keepaliveNotify(this.keepaliveNumber, this.config.device.id)));
   }
 
   private sleep(ms: number): Promise<void> {
