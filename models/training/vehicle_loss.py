@@ -2,7 +2,7 @@
 import torch
 import torch.nn.functional as F
 
-from vehicle_net import STRIDES, decode
+from vehicle_net import END, STRIDES, decode
 
 
 def giou(a, b):
@@ -81,7 +81,8 @@ def loss(raw_box, raw_cls, targets, points, strides, size):
     cls = torch.cat([t[1] for t in targets])
     quad = torch.cat([t[2] for t in targets])
     picture = torch.cat([torch.full((len(t[0]),), i, dtype=torch.long) for i, t in enumerate(targets)])
-    boxes, quads, end = decode(raw_box.float(), points, strides)
+    boxes, quads = decode(raw_box.float(), points, strides)
+    end = raw_cls[..., END].float()
     weight = torch.ones(n, a)
     for i, (_, _, _, ignore, background) in enumerate(targets):
         weight[i] = float(background)
@@ -99,7 +100,7 @@ def loss(raw_box, raw_cls, targets, points, strides, size):
         parts["box"] = ((1 - giou(boxes.reshape(-1, 4)[cell], gt[truth])) * q).sum() / norm
         known = cls[truth] >= 0
         if known.any():
-            logits = raw_cls.reshape(n * a, -1)[cell[known], 1:].float()
+            logits = raw_cls.reshape(n * a, -1)[cell[known], 1:END].float()
             parts["cls"] = (F.cross_entropy(logits, cls[truth][known], reduction="none") * q[known]).sum() / norm
         has = torch.isfinite(quad[truth]).all(1)
         if has.any():
@@ -121,5 +122,5 @@ def loss(raw_box, raw_cls, targets, points, strides, size):
     quality = quality.view(n, a)
     focal = torch.where(quality > 0, (prob - quality).abs() + 0.3, prob.pow(1.5))
     parts["obj"] = (F.binary_cross_entropy_with_logits(obj_logit, quality, reduction="none") * focal * weight).sum() / norm
-    total = parts["obj"] + parts["cls"] * 0.5 + parts["box"] * 2.0 + parts["quad"] * 1.0 + parts["end"] * 0.5
+    total = parts["obj"] + parts["cls"] * 0.5 + parts["box"] * 2.0 + parts["quad"] * 1.0 + parts["end"] * 3.0
     return total, {k: float(v.detach()) for k, v in parts.items()}

@@ -1,8 +1,9 @@
 """The vehicle detector: anchor-free, strides 8, 16 and 32, boxes, classes and footprint quads.
 
-Raw outputs a cell: 4 distances to the box sides (strides, softplus), objectness, 5 classes, 8 quad offsets
-(box widths and heights from the box's middle) and one end logit. The quad is learnt with the end nearer to the camera first (which end is the
-front cannot be regressed smoothly); the end logit says whether that end is the rear. `Deployed` puts all of that into the graph.
+Raw outputs a cell: 4 distances to the box sides (strides, softplus), 8 quad offsets (box widths and heights from the box's
+middle); objectness, 5 classes, one end logit. The quad is learnt with the end nearer to the camera first (which end is the front cannot be
+regressed smoothly); the end logit, which needs the features of a class more than those of a box, says whether that end is the rear.
+`Deployed` puts all of that into the graph.
 """
 import torch
 import torch.nn.functional as F
@@ -11,6 +12,7 @@ from torch import nn
 from blocks import Bottleneck, Pool, conv, separable
 
 CLASSES = ["car", "bus", "truck", "motorcycle", "person"]
+END = 1 + len(CLASSES)  # index of the end logit
 STRIDES = (8, 16, 32)
 WIDTH, HEIGHT = 640, 384
 
@@ -30,8 +32,8 @@ class VehicleNet(nn.Module):
         self.d16, self.d32 = conv(neck, neck, 3, 2), conv(neck, neck, 3, 2)
         self.box = nn.ModuleList(nn.Sequential(separable(neck), separable(neck)) for _ in STRIDES)
         self.cls = nn.ModuleList(nn.Sequential(separable(neck), separable(neck)) for _ in STRIDES)
-        self.to_box = nn.ModuleList(nn.Conv2d(neck, 4 + 8 + 1, 1) for _ in STRIDES)
-        self.to_cls = nn.ModuleList(nn.Conv2d(neck, 1 + len(CLASSES), 1) for _ in STRIDES)
+        self.to_box = nn.ModuleList(nn.Conv2d(neck, 4 + 8, 1) for _ in STRIDES)
+        self.to_cls = nn.ModuleList(nn.Conv2d(neck, 1 + len(CLASSES) + 1, 1) for _ in STRIDES)
         for m in self.to_cls:
             nn.init.constant_(m.bias[:1], -4.6)
         for m in self.to_box:
@@ -62,7 +64,7 @@ class VehicleNet(nn.Module):
         return t8, t16, t32
 
     def forward(self, x):
-        """(box N x A x 13, cls N x A x 6): raw, all levels one after the other, rows first."""
+        """(box N x A x 12, cls N x A x 7): raw, all levels one after the other, rows first."""
         boxes, classes = [], []
         for i, t in enumerate(self.features(x)):
             boxes.append(self.to_box[i](self.box[i](t)).flatten(2))
@@ -82,13 +84,13 @@ def grid(width=WIDTH, height=HEIGHT):
 
 
 def decode(raw_box, points, strides):
-    """Boxes N x A x 4 (x1 y1 x2 y2), quads N x A x 4 x 2 in input pixels, end logit N x A."""
+    """Boxes N x A x 4 (x1 y1 x2 y2) and quads N x A x 4 x 2 in input pixels."""
     d = F.softplus(raw_box[..., :4]) * strides * 2.0
     boxes = torch.cat([points - d[..., :2], points + d[..., 2:4]], -1)
     around = boxes.detach()  # the quad is drawn in the box's own frame: its shape does not depend on the vehicle's size
     centre, size = (around[..., :2] + around[..., 2:]) / 2, around[..., 2:] - around[..., :2]
     quad = centre.unsqueeze(-2) + raw_box[..., 4:12].unflatten(-1, (4, 2)) * size.unsqueeze(-2)
-    return boxes, quad, raw_box[..., 12]
+    return boxes, quad
 
 
 class Deployed(nn.Module):
@@ -101,10 +103,10 @@ class Deployed(nn.Module):
 
     def forward(self, images):
         rb, rc = self.net(images)
-        boxes, quad, end = decode(rb, self.points, self.strides)
+        boxes, quad = decode(rb, self.points, self.strides)
         turned = torch.cat([quad[..., 2:, :], quad[..., :2, :]], -2)
-        turn = end.sigmoid().unsqueeze(-1).unsqueeze(-1)
+        turn = rc[..., END].sigmoid().unsqueeze(-1).unsqueeze(-1)
         quads = torch.where(turn > 0.5, turned, quad)
         front = torch.maximum(turn, 1 - turn).squeeze(-1).squeeze(-1)
-        scores = rc[..., :1].sigmoid() * rc[..., 1:].softmax(-1)
+        scores = rc[..., :1].sigmoid() * rc[..., 1:END].softmax(-1)
         return boxes, scores, quads.flatten(-2), front

@@ -5,6 +5,12 @@ import type { ParkingParameters } from '../parameters.js';
 import type { Sample, Track } from '../state.js';
 import { groundOfBox, overlapWith, type BerthGround, type Overlap } from './berth-ground.js';
 
+/** What assignment needs of a sighting; a vehicle without a track has a key that no berth holds. */
+export interface Claim {
+  track: { key: number };
+  overlaps: readonly Overlap[];
+}
+
 /** A vehicle on the present frame, with its overlap with each berth (in the site's order). */
 export interface Sighting {
   vehicle: ObservedVehicle;
@@ -14,7 +20,7 @@ export interface Sighting {
 }
 
 /** Overlap of a sighting with a berth's ground, by the footprint or, without one, by the lower part of the box. */
-export function overlapOf(ground: BerthGround, sample: Sample): Overlap {
+export function overlapOf(ground: BerthGround, sample: Pick<Sample, 'quad' | 'box'>): Overlap {
   return overlapWith(ground, sample.quad ? quadOf(sample.quad) : groundOfBox(boxOf(sample.box)));
 }
 
@@ -29,7 +35,7 @@ export function standing(overlap: Overlap, p: ParkingParameters): number {
  * @param holder track key of each berth's occupant, or null
  * @returns for each berth the index of its sighting, or null
  */
-export function assignBerths(sightings: readonly Sighting[], berths: number, holder: readonly (number | null)[], p: ParkingParameters): (number | null)[] {
+export function assignBerths(sightings: readonly Claim[], berths: number, holder: readonly (number | null)[], p: ParkingParameters): (number | null)[] {
   const pairs: { berth: number; sighting: number; value: number }[] = [];
   sightings.forEach((sighting, s) => {
     for (let b = 0; b < berths; b++) {

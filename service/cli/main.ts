@@ -2,7 +2,9 @@
 import { Command } from 'commander';
 import { BerthwatchError, messageOf } from '../../base/errors.js';
 import { program as berthwatch } from '../../base/program-root.js';
+import { analyse } from './analyse.js';
 import { demo } from './demo.js';
+import { checkModelFile } from './models.js';
 import { replay } from './replay.js';
 import { serve } from './serve.js';
 import { exportSite, importSite } from './site.js';
@@ -49,6 +51,25 @@ cli
   .option('--json', 'one JSON line an analysed picture and event, and one at the end')
   .option('--annotate <folder>', 'write annotated pictures')
   .action((footage: string, options: Parameters<typeof replay>[1]) => replay(footage, options));
+
+cli
+  .command('analyse <paths...>')
+  .description('what the models see on pictures, folders of pictures, and the key frames of videos')
+  .option('--json', 'one JSON line a picture')
+  .option('--annotate <folder>', 'write annotated pictures')
+  .option('--plates', 'the pictures are plates, cut out tightly: only read them')
+  .option('--berths <file>', 'site file: also tell which berths are taken')
+  .option('--camera <id>', 'camera of the site file')
+  .option('--manifest <file>', 'models to use (default: those of the program)')
+  .option('--children <n>', 'processes that look at pictures side by side')
+  .action((paths: string[], options: Parameters<typeof analyse>[1]) => analyse(paths, options));
+
+cli
+  .command('models')
+  .description('the networks that see')
+  .command('check <file>')
+  .description('say what is wrong with a model manifest (.json) and its networks, or what a bare network (.onnx) could serve as')
+  .action((file: string) => checkModelFile(file));
 
 cli.parseAsync().catch((error: unknown) => {
   // What people did wrong needs no stack; what we did wrong does.

@@ -17,6 +17,7 @@ import { createMetrics } from '../metrics.js';
 import { annotate } from '../replay/annotate.js';
 import { ReplayReport } from '../replay/report.js';
 import { readVisits } from '../records/visit-reader.js';
+import { chooseCamera } from './choose-camera.js';
 import { temporaryFolder } from './temporary-folder.js';
 
 export interface ReplayOptions {
@@ -51,13 +52,6 @@ function siteWithoutBerths(): Site {
       },
     ],
   });
-}
-
-function chooseCamera(site: Site, wanted: string | undefined, file: string): SiteCamera {
-  const camera = wanted === undefined ? site.cameras[0] : site.cameras.find((c) => c.id === wanted);
-  if (wanted === undefined && site.cameras.length > 1) throw new BerthwatchError('bad-input', 'REPLAY_CAMERA', `${file} has ${site.cameras.length} cameras: name one with --camera (${site.cameras.map((c) => c.id).join(', ')})`);
-  if (!camera) throw new BerthwatchError('bad-input', 'REPLAY_CAMERA', `${file} has no camera "${wanted ?? ''}"; it has ${site.cameras.map((c) => c.id).join(', ') || 'none'}`);
-  return camera;
 }
 
 /** `berthwatch replay FOOTAGE`: a recording through log, vision, parking and evidence, as fast as they go. */

@@ -1,12 +1,15 @@
 import sharp from 'sharp';
+import { label } from '../../evidence/overlay/layers.js';
 import type { Observation, ObservedVehicle } from '../../vision/observation.js';
+import { plateKind } from '../../vision/plate/grammar.js';
+import { plateWord } from '../analyse/describe.js';
 import type { SiteCamera } from '../config/site.js';
 
 const COLOURS: Record<ObservedVehicle['class'], string> = { car: '#35e06f', bus: '#ffd23f', truck: '#ff8a3d', motorcycle: '#4fc3ff', person: '#ff5fa2' };
 
 const points = (polygon: readonly (readonly [number, number])[]): string => polygon.map(([x, y]) => `${x.toFixed(1)},${y.toFixed(1)}`).join(' ');
 
-/** A JPEG of the picture with berths, vehicle boxes, footprints and plate corners drawn in. Lines only: no font is needed. */
+/** A JPEG of the picture with berths, vehicle boxes, footprints, plate corners, and a label a vehicle: class, score, plate. */
 export async function annotate(picture: { width: number; height: number; data: Uint8Array }, observation: Observation, camera: SiteCamera | null): Promise<Buffer> {
   const stroke = Math.max(1.5, picture.width / 900);
   const scale = camera ? picture.width / camera.width : 1;
@@ -23,8 +26,15 @@ export async function annotate(picture: { width: number; height: number; data: U
     return parts.join('');
   });
   const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${picture.width}" height="${picture.height}">${berths.join('')}${vehicles.join('')}</svg>`;
+  const canvas = { width: picture.width, height: picture.height };
+  const size = Math.max(11, Math.round(picture.height * 0.016));
+  const labels = await Promise.all(observation.vehicles.map((vehicle) => label(canvas, labelOf(vehicle), [vehicle.box.x, vehicle.box.y], size)));
   return sharp(picture.data, { raw: { width: picture.width, height: picture.height, channels: 3 } })
-    .composite([{ input: Buffer.from(svg) }])
+    .composite([{ input: Buffer.from(svg) }, ...labels.flat()])
     .jpeg({ quality: 85 })
     .toBuffer();
+}
+
+function labelOf({ class: name, score, plate }: ObservedVehicle): string {
+  return `${name} ${score.toFixed(2)}${plate ? ` ${plateWord({ text: plate.text, kind: plateKind(plate.text, plate.colour) })}` : ''}`;
 }

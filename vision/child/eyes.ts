@@ -1,8 +1,8 @@
-import { boundingBox, boxPolygon, contains, overlapArea, type Polygon } from '../../base/geometry.js';
+import { boundingBox, boxPolygon, contains, overlapArea, type Polygon, type Quad } from '../../base/geometry.js';
 import { BerthwatchError } from '../../base/errors.js';
 import type { Logger } from '../../base/logger.js';
 import { decodeUnits, type DecodedUnit } from '../decode/gop-decoder.js';
-import { toRgb } from '../decode/picture.js';
+import { pictureFromRgb, toRgb } from '../decode/picture.js';
 import { scaleRegion } from '../decode/scale.js';
 import { gateAfterInference, gatedObservation, gateReason, type GateState } from '../gate/gate.js';
 import { healthOf } from '../health/health.js';
@@ -17,7 +17,7 @@ import { ModelSession } from '../models/session.js';
 import { detectVehicles } from '../models/vehicle-detector.js';
 import type { Observation, ObservedVehicle, PlateReading } from '../observation.js';
 import type { Picture } from '../decode/picture.js';
-import type { ChildOptions, Examination, ExaminedFrame, ExamineRequest, ModelInfo, Stage, StageTimes, Still, StillRequest } from './protocol.js';
+import type { ChildOptions, Examination, ExaminedFrame, ExamineRequest, ModelInfo, SeeRequest, Sight, Stage, StageTimes, Still, StillRequest } from './protocol.js';
 
 /** Plates are looked for on at most this many vehicles of a frame, those in or nearest to berths first. */
 const MAX_PLATE_SEARCHES = 12;
@@ -81,17 +81,7 @@ export class Eyes {
       let observation: Observation;
       if (reason === null) observation = gatedObservation(gate as GateState, unit.capturedAt, health);
       else {
-        const vehicles = await this.#see(picture, request.regions, times);
-        observation = {
-          cameraId: request.cameraId,
-          capturedAt: unit.capturedAt,
-          width: picture.width,
-          height: picture.height,
-          basis: 'inferred',
-          vehicles,
-          obstructions: obstructionsOf(vehicles, request.regions),
-          health,
-        };
+        observation = await this.#observe(picture, { ...request, capturedAt: unit.capturedAt, health }, times);
         if (gated) gate = gateAfterInference(look, observation);
       }
       frames.push({ index, observation, look, reason });
@@ -118,6 +108,21 @@ export class Eyes {
     return still;
   }
 
+  /** One picture from outside a stream. @throws BerthwatchError bad-input where its bytes do not fit its size, or no model can read plates */
+  async look(request: SeeRequest, times: StageTimes): Promise<Sight> {
+    const { width, height } = request;
+    const picture = pictureFromRgb(request.rgb, width, height);
+    if (request.shows === 'scene') {
+      const health = healthOf(timed(times, 'look', () => lookAt(picture, request.regions, true)), false);
+      return { observation: await this.#observe(picture, { ...request, capturedAt: 0, health }, times), plate: null, times };
+    }
+    const reader = this.#reader;
+    if (!reader) throw new BerthwatchError('bad-input', 'VISION_MANIFEST', 'the manifest names no model for "plate-reader"; plates cannot be read');
+    const corners: Quad = [[0, 0], [width, 0], [width, height], [0, height]];
+    const [plate] = await timedAsync(times, 'read', 1, () => readPlates(reader, this.#charset, picture, [{ corners, score: 1 }]));
+    return { observation: null, plate: plate ?? null, times };
+  }
+
   /** Decoding time is what passes between visits. */
   async #decode(units: ExamineRequest['units'], frames: readonly number[], times: StageTimes, visit: (d: DecodedUnit) => Promise<void>): Promise<number[]> {
     let inside = 0;
@@ -133,6 +138,13 @@ export class Eyes {
     } finally {
       add(times, 'decode', performance.now() - begin - inside, pictures);
     }
+  }
+
+  async #observe(picture: Picture, seen: Pick<Observation, 'cameraId' | 'capturedAt' | 'health'> & Pick<ExamineRequest, 'regions'>, times: StageTimes): Promise<Observation> {
+    const { cameraId, capturedAt, health, regions } = seen;
+    const { width, height } = picture;
+    const vehicles = await this.#see(picture, regions, times);
+    return { cameraId, capturedAt, width, height, basis: 'inferred', vehicles, obstructions: obstructionsOf(vehicles, regions), health };
   }
 
   async #see(picture: Picture, berths: readonly Polygon[], times: StageTimes): Promise<ObservedVehicle[]> {

@@ -33,11 +33,13 @@ async function handle(message: ToChild): Promise<void> {
       }
       return;
     case 'examine':
-    case 'still': {
+    case 'still':
+    case 'see': {
       const times: StageTimes = {};
       try {
         if (!eyes) throw new BerthwatchError('unavailable', 'VISION_NOT_STARTED', 'the vision child has no models yet');
         if (message.type === 'examine') send({ type: 'examined', id: message.id, examination: await eyes.examine(message.request, times), times });
+        else if (message.type === 'see') send({ type: 'seen', id: message.id, sight: await eyes.look(message.request, times), times });
         else send({ type: 'still', id: message.id, still: await eyes.still(message.request, times), times });
       } catch (error) {
         send({ type: 'failed', id: message.id, error: wireError(error) });

@@ -3,7 +3,7 @@ import type { Clock } from '../../base/clock.js';
 import { BerthwatchError } from '../../base/errors.js';
 import type { Logger } from '../../base/logger.js';
 import type { Observation } from '../observation.js';
-import type { AnalyseRequest, ChildOptions, Examination, ExamineRequest, Stage, StageTimes, Still, StillRequest, ToChild } from './protocol.js';
+import type { AnalyseRequest, ChildOptions, Examination, ExamineRequest, SeeRequest, Sight, Stage, StageTimes, Still, StillRequest, ToChild } from './protocol.js';
 import { SupervisedChild, type Answer, type ChildStatus, type SupervisionOptions } from './supervised-child.js';
 
 export interface VisionPoolOptions {
@@ -161,6 +161,14 @@ export class VisionPool {
     const answer = await this.#ask((id) => ({ type: 'still', id, request }));
     if (answer.type !== 'still') throw new BerthwatchError('internal', 'VISION_CHILD', 'the vision child answered something else than was asked');
     return answer.still;
+  }
+
+  /** What is seen on one picture that is part of no stream. @throws BerthwatchError bad-input (size), unavailable */
+  async see(request: SeeRequest): Promise<Sight> {
+    const answer = await this.#ask((id) => ({ type: 'see', id, request }));
+    if (answer.type !== 'seen') throw new BerthwatchError('internal', 'VISION_CHILD', 'the vision child answered something else than was asked');
+    this.#metrics.frames.inferred += 1;
+    return answer.sight;
   }
 
   status(): PoolStatus {

@@ -3,7 +3,7 @@ import type { ErrorKind } from '../../base/errors.js';
 import type { AccessUnit } from '../../ingest/access-unit.js';
 import type { GateReason, GateState } from '../gate/gate.js';
 import type { FrameLook } from '../health/look.js';
-import type { Observation } from '../observation.js';
+import type { Observation, PlateReading } from '../observation.js';
 
 export interface AnalyseRequest {
   cameraId: string;
@@ -58,6 +58,27 @@ export interface Still {
   damaged: boolean;
 }
 
+/** One picture from outside a stream: a photograph, a saved frame, a plate cut out of one. */
+export interface SeeRequest {
+  cameraId: string;
+  /** Packed, 3 bytes a pixel, rows without gaps. */
+  rgb: Uint8Array;
+  width: number;
+  height: number;
+  /** Berth polygons in picture pixels; empty: the whole picture is looked at. */
+  regions: readonly Polygon[];
+  /** `plate`: the picture is one plate, cut out tightly, and only read. */
+  shows: 'scene' | 'plate';
+}
+
+export interface Sight {
+  /** Of a scene; `capturedAt` is 0, for nobody knows it. Null of a plate. */
+  observation: Observation | null;
+  /** Only of a plate: what it reads; null where the reader holds it for something else. */
+  plate: PlateReading | null;
+  times: StageTimes;
+}
+
 /** Milliseconds spent in each stage of one request, and how often each ran. */
 export type StageTimes = Partial<Record<Stage, { count: number; ms: number }>>;
 export const STAGES = ['decode', 'look', 'detect', 'plates', 'read', 'attributes', 'still'] as const;
@@ -86,6 +107,7 @@ export type ToChild =
   | { type: 'start'; options: ChildOptions }
   | { type: 'examine'; id: number; request: ExamineRequest }
   | { type: 'still'; id: number; request: StillRequest }
+  | { type: 'see'; id: number; request: SeeRequest }
   | { type: 'ping'; id: number }
   | { type: 'stop' };
 
@@ -94,6 +116,7 @@ export type FromChild =
   | { type: 'start-failed'; error: WireError }
   | { type: 'examined'; id: number; examination: Examination; times: StageTimes }
   | { type: 'still'; id: number; still: Still; times: StageTimes }
+  | { type: 'seen'; id: number; sight: Sight; times: StageTimes }
   | { type: 'failed'; id: number; error: WireError }
   | { type: 'pong'; id: number; rssBytes: number }
   | { type: 'log'; level: 'debug' | 'info' | 'warn' | 'error'; facts: object; message: string };

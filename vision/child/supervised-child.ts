@@ -30,7 +30,7 @@ export interface SupervisionOptions {
 
 /** One request on its way: how to say it, and whom to tell. */
 export type Job = { message: (id: number) => ToChild; resolve: (reply: Answer) => void; reject: (error: BerthwatchError) => void };
-export type Answer = Extract<FromChild, { type: 'examined' | 'still' }>;
+export type Answer = Extract<FromChild, { type: 'examined' | 'still' | 'seen' }>;
 export type ChildCondition = 'stopped' | 'starting' | 'idle' | 'busy' | 'stopping' | 'waiting';
 
 /** What the supervisor knows of its child. */
@@ -164,6 +164,7 @@ export class SupervisedChild {
         return;
       case 'examined':
       case 'still':
+      case 'seen':
       case 'failed': {
         const job = this.#job;
         if (!job || message.id !== this.#jobId) return;

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { AccessUnit } from '../../ingest/access-unit.js';
 import { clip, type ClipName } from '../fixtures/clips.js';
 import { decodeUnits, runsOf, type DecodedUnit } from './gop-decoder.js';
-import { rgbTables, toRgb } from './picture.js';
+import { pictureFromRgb, rgbTables, toRgb } from './picture.js';
 import { alignedBox, scaleRegion } from './scale.js';
 
 interface Seen {
@@ -152,6 +152,18 @@ describe('pictures', () => {
     expect(one(81, 90, 240, 'bt601', false).map((v, i) => Math.abs(v - [255, 0, 0][i]!) < 3)).toEqual([true, true, true]);
     expect(one(32, 240, 118, 'bt709', false).map((v, i) => Math.abs(v - [0, 0, 255][i]!) < 3)).toEqual([true, true, true]);
     expect(rgbTables('bt709', false)).toBe(rgbTables('bt709', false));
+  });
+
+  it('takes RGB in, and gives it back, of odd sizes too', () => {
+    const [width, height] = [5, 3];
+    const colour = (x: number): number[] => (x < 4 ? [200, 40, 60] : [20, 90, 180]);
+    const rgb = Uint8Array.from({ length: width * height * 3 }, (_, i) => colour(Math.floor(i / 3) % width)[i % 3] as number);
+    const picture = pictureFromRgb(rgb, width, height);
+    expect([picture.strideC, picture.u.length]).toEqual([3, 6]);
+    const back = toRgb(scaleRegion(picture, { x: 0, y: 0, width: 4, height: 2 }, 4, 2), picture.matrix, picture.fullRange);
+    for (let i = 0; i < 3 * 3; i++) expect(Math.abs((back[i] as number) - (colour(0)[i % 3] as number))).toBeLessThanOrEqual(2);
+    expect(() => pictureFromRgb(rgb, 6, 3)).toThrow(/45 bytes are no RGB picture of 6x3/);
+    expect(() => pictureFromRgb(new Uint8Array(3), 1, 1)).toThrow(/at least 2x2/);
   });
 
   it('cuts on whole chroma samples inside the picture', () => {

@@ -1,3 +1,5 @@
+import { BerthwatchError } from '../../base/errors.js';
+
 /** Which luma/chroma equations a picture was coded with. */
 export type ColourMatrix = 'bt601' | 'bt709' | 'bt2020';
 
@@ -106,4 +108,38 @@ export function toRgb(planes: Planes444, matrix: ColourMatrix, fullRange: boolea
     rgb[o + 2] = l + (blueU[cu] as number);
   }
   return new Uint8Array(rgb.buffer);
+}
+
+/**
+ * A picture from packed RGB, as a decoder would have laid it out: full range, BT.601, one chroma sample for two by two pixels.
+ * @throws BerthwatchError bad-input where the bytes do not fit the size
+ */
+export function pictureFromRgb(rgb: Uint8Array, width: number, height: number): Picture {
+  if (!Number.isInteger(width) || !Number.isInteger(height) || width < 2 || height < 2 || rgb.length !== width * height * 3) {
+    throw new BerthwatchError('bad-input', 'VISION_PICTURE', `${rgb.length} bytes are no RGB picture of ${width}x${height} (at least 2x2, 3 bytes a pixel)`);
+  }
+  const [kr, kb] = WEIGHTS.bt601;
+  const strideC = (width + 1) >> 1;
+  const rowsC = (height + 1) >> 1;
+  const y = new Uint8ClampedArray(width * height);
+  const sums = new Float32Array(strideC * rowsC * 2);
+  const counts = new Uint8Array(strideC * rowsC);
+  for (let row = 0, i = 0; row < height; row++) {
+    for (let col = 0; col < width; col++, i++) {
+      const r = rgb[i * 3] as number;
+      const b = rgb[i * 3 + 2] as number;
+      const luma = kr * r + (1 - kr - kb) * (rgb[i * 3 + 1] as number) + kb * b;
+      y[i] = luma;
+      const c = (row >> 1) * strideC + (col >> 1);
+      sums[c * 2] = (sums[c * 2] as number) + (b - luma) / (2 * (1 - kb));
+      sums[c * 2 + 1] = (sums[c * 2 + 1] as number) + (r - luma) / (2 * (1 - kr));
+      counts[c] = (counts[c] as number) + 1;
+    }
+  }
+  const chroma = (offset: 0 | 1): Uint8Array => {
+    const plane = new Uint8ClampedArray(counts.length);
+    for (let c = 0; c < plane.length; c++) plane[c] = 128 + (sums[c * 2 + offset] as number) / (counts[c] as number);
+    return new Uint8Array(plane.buffer);
+  };
+  return { width, height, y: new Uint8Array(y.buffer), u: chroma(0), v: chroma(1), strideY: width, strideC, matrix: 'bt601', fullRange: true };
 }

@@ -8,13 +8,14 @@ import { BODY_COLOURS, PLATE_COLOURS, VEHICLE_CLASSES } from '../observation.js'
 /*
  * models/manifest.json: which networks see what, and how their tensors are to be read.
  *
- * Every family does its own sigmoid, softmax and grid arithmetic inside the graph, so that an operator's own network only
+ * Every family but `yolox` does its own sigmoid, softmax and grid arithmetic inside the graph, so that an operator's own network only
  * has to keep the shapes below. N is the batch (a fixed 1 is accepted, then pictures go in one by one), A the number of
  * candidates, T time steps.
  *
  * | family             | outputs                                                                                       |
  * | ------------------ | --------------------------------------------------------------------------------------------- |
  * | `anchor-free-quad` | `boxes` [N,A,4] x0 y0 x1 y1, `scores` [N,A,classes] 0 to 1, optional `quads` [N,A,8]          |
+ * | `yolox`            | `predictions` [N,A,5+classes]: the raw head with sigmoids, its grid arithmetic is done here      |
  * | `corner-heatmap`   | `scores` [N,A] 0 to 1, `corners` [N,A,8] top-left, top-right, bottom-right, bottom-left       |
  * | `ctc-reader`       | `probs` [N,T,1+charset] (class 0 is the blank), optional `colour` [N,colours], `rows` [N,2], `plate` [N,1] |
  * | `classifier`       | one [N,labels] of probabilities for each head                                                 |
@@ -61,8 +62,10 @@ const common = {
 const vehiclesSchema = z.strictObject({
   ...common,
   task: z.literal('vehicles'),
-  family: z.literal('anchor-free-quad'),
-  outputs: z.strictObject({ boxes: tensorName, scores: tensorName, quads: tensorName.optional() }),
+  family: z.enum(['anchor-free-quad', 'yolox']),
+  outputs: z.union([z.strictObject({ boxes: tensorName, scores: tensorName, quads: tensorName.optional() }), z.strictObject({ predictions: tensorName })]),
+  /** Only of `yolox`: strides of its levels in the order of its rows. */
+  strides: z.array(positive).min(1).default([8, 16, 32]),
   /** Meaning of each score column. `null`: the network knows a class that we do not use. */
   classes: z.array(z.enum(VEHICLE_CLASSES).nullable()).min(1),
   /**
@@ -150,6 +153,9 @@ const manifestSchema = z
     const ids = new Set<string>();
     const tasks = new Set<string>();
     for (const [i, model] of manifest.models.entries()) {
+      if (model.task === 'vehicles' && 'predictions' in model.outputs !== (model.family === 'yolox')) {
+        context.addIssue({ code: 'custom', path: ['models', i, 'outputs'], message: `${model.family} wants ${model.family === 'yolox' ? '"predictions"' : '"boxes" and "scores"'}` });
+      }
       if (ids.has(model.id)) context.addIssue({ code: 'custom', path: ['models', i, 'id'], message: `"${model.id}" is used twice` });
       if (tasks.has(model.task)) context.addIssue({ code: 'custom', path: ['models', i, 'task'], message: `a second model for "${model.task}"; keep one` });
       ids.add(model.id);
@@ -207,23 +213,30 @@ export async function loadManifest(manifestPath: string): Promise<LoadedManifest
   const files = new Map<string, Uint8Array>();
   const charsets = new Map<string, readonly string[]>();
   for (const model of manifest.models) {
-    const bytes = await readNamed(beside(manifestPath, model.file), `model "${model.id}" of ${manifestPath}`);
-    const found = createHash('sha256').update(bytes).digest('hex');
-    if (found !== model.sha256) {
-      throw new BerthwatchError(
-        'bad-input',
-        'VISION_MODEL_HASH',
-        `${model.file} is not the file that ${manifestPath} vouches for: SHA-256 is ${found}, expected ${model.sha256}. Restore the file, or write its hash into the manifest if you replaced it on purpose`,
-        { detail: { file: model.file, found, expected: model.sha256 } },
-      );
-    }
-    files.set(model.id, bytes);
-    if (model.task === 'plate-reader') {
-      const text = Buffer.from(await readNamed(beside(manifestPath, model.charset), `the character set of model "${model.id}"`)).toString('utf8');
-      charsets.set(model.id, parseCharset(text, model.charset));
-    }
+    files.set(model.id, await readModelFile(manifestPath, model));
+    if (model.task === 'plate-reader') charsets.set(model.id, await readCharset(manifestPath, model));
   }
   return { manifest, files, charsets };
+}
+
+/** The file of one model, whose hash matched. @throws BerthwatchError not-found, bad-input */
+export async function readModelFile(manifestPath: string, model: ModelEntry): Promise<Uint8Array> {
+  const bytes = await readNamed(beside(manifestPath, model.file), `model "${model.id}" of ${manifestPath}`);
+  const found = createHash('sha256').update(bytes).digest('hex');
+  if (found !== model.sha256) {
+    throw new BerthwatchError(
+      'bad-input',
+      'VISION_MODEL_HASH',
+      `${model.file} is not the file that ${manifestPath} vouches for: SHA-256 is ${found}, expected ${model.sha256}. Restore the file, or write its hash into the manifest if you replaced it on purpose`,
+      { detail: { file: model.file, found, expected: model.sha256 } },
+    );
+  }
+  return bytes;
+}
+
+/** The characters of a reader; index n is class n + 1. @throws BerthwatchError not-found, bad-input */
+export async function readCharset(manifestPath: string, model: ReaderModel): Promise<readonly string[]> {
+  return parseCharset(Buffer.from(await readNamed(beside(manifestPath, model.charset), `the character set of model "${model.id}"`)).toString('utf8'), model.charset);
 }
 
 /** One character a line, no empty line but the last. @throws BerthwatchError bad-input */

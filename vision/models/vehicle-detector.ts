@@ -6,6 +6,7 @@ import type { VehiclesModel } from './manifest.js';
 import { GROUP, suppress, type Detection } from './nms.js';
 import type { ModelSession, Output } from './session.js';
 import { fillFromBox, toPicture, type InputMapping } from './tensor.js';
+import { decodeYolox } from './yolox.js';
 
 /** A vehicle that pokes out of a region by this many picture pixels or less was cut by the region's edge. */
 const EDGE_PX = 3;
@@ -34,9 +35,7 @@ export function readDetections(
   mapping: InputMapping,
   picture: { width: number; height: number },
 ): Detection[] {
-  const boxes = part(model, output, model.outputs.boxes);
-  const scores = part(model, output, model.outputs.scores);
-  const quads = model.outputs.quads === undefined ? null : part(model, output, model.outputs.quads);
+  const { boxes, scores, quads } = candidates(model, output);
   const classes = model.classes.length;
   const count = boxes.data.length / 4;
   if (scores.data.length !== count * classes || (quads && quads.data.length !== count * 8)) {
@@ -55,6 +54,17 @@ export function readDetections(
     detections.push({ box, score: Math.min(1, score), class: name, footprint });
   }
   return detections;
+}
+
+/** A family's outputs as boxes, scores and footprints in pixels of the input. @throws BerthwatchError bad-input */
+export function candidates(model: VehiclesModel, output: ReadonlyMap<string, Output>): { boxes: Output; scores: Output; quads: Output | null } {
+  const { outputs } = model;
+  if ('predictions' in outputs) return { ...decodeYolox(part(model, output, outputs.predictions), model.input, model.strides, model.classes.length), quads: null };
+  return {
+    boxes: part(model, output, outputs.boxes),
+    scores: part(model, output, outputs.scores),
+    quads: outputs.quads === undefined ? null : part(model, output, outputs.quads),
+  };
 }
 
 /** Class and score of one candidate: the surest group of classes, and its likeliest class. */

@@ -1,0 +1,103 @@
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { program } from '../../base/program-root.js';
+import { sharedData } from '../../base/test-tools.js';
+import { berthwatch } from './support/cli.js';
+
+const SCENES = join(program.root, 'test', 'fixtures', 'scenes');
+/** Made by test/scenes with the clip: what the camera's berths are. */
+const truth = JSON.parse(readFileSync(join(SCENES, 'day-parallel.truth.json'), 'utf8')) as { width: number; height: number; berths: { id: string; number: string; kind: string; polygon: [number, number][]; lengthM: number; widthM: number; drivingDirection: [number, number] }[] };
+
+describe('berthwatch analyse', () => {
+  let folder: string;
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'bw-analyse-'));
+    mkdirSync(join(folder, 'in'));
+  });
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  it('sees vehicles, plates and berths on pictures and videos, names bad files and goes on', async () => {
+    cpSync(join(SCENES, 'day-parallel.mp4'), join(folder, 'in', 'street.mp4'));
+    writeFileSync(join(folder, 'in', 'broken.jpg'), Buffer.from('ffd8ffe000104a464946', 'hex'));
+    await sharp({ create: { width: 321, height: 201, channels: 4, background: '#80808080' } }).png().toFile(join(folder, 'in', 'grey.png'));
+    const site = join(folder, 'site.yaml');
+    writeFileSync(
+      site,
+      JSON.stringify({
+        lots: [{ code: 'L', name: 'L' }],
+        cameras: [{ id: 'c', name: 'c', deviceNumber: 'c', lot: 'L', roadSection: 'r', direction: 'd', width: truth.width, height: truth.height, berths: truth.berths.map(({ id, number, kind, polygon, lengthM, widthM, drivingDirection }) => ({ id, number, kind, polygon, lengthM, widthM, drivingDirection })) }],
+      }),
+    );
+    const look = join(folder, 'look');
+    const { code, lines, errors } = await berthwatch(['analyse', join(folder, 'in'), '--json', '--berths', site, '--annotate', look]);
+    const found = lines.map((line) => JSON.parse(line) as { file: string; error?: string; width?: number; atMs?: number; vehicles?: { class: string; plate: { text: string } | null }[]; berths?: { state: string; number: string }[] });
+    expect(code, 'a file that cannot be read is told by the exit code').toBe(1);
+    expect(errors).toMatch(/broken\.jpg: no picture that can be read/);
+    expect(found.map((line) => line.file.slice(folder.length + 4))).toEqual(['broken.jpg', 'grey.png', ...found.slice(2).map(() => 'street.mp4')]);
+    expect(found[0]?.error).toMatch(/no picture that can be read/);
+    expect(found[1]).toMatchObject({ width: 321, height: 201, vehicles: [] });
+    const frames = found.slice(2);
+    expect(frames).toHaveLength(52);
+    expect(frames.map((line) => line.atMs)).toEqual(frames.map((_, i) => i * 2_000));
+    for (const line of frames) expect(line.berths?.map((berth) => berth.number)).toEqual(truth.berths.map((berth) => berth.number));
+    expect(frames.filter((line) => line.vehicles?.some((v) => v.class === 'car')).length).toBeGreaterThan(40);
+    expect(frames.flatMap((line) => line.vehicles ?? []).some((v) => v.plate?.text === '鲁B8K263'), 'the plate of the car that stands there all the time').toBe(true);
+    expect(frames.filter((line) => line.berths?.some((berth) => berth.state === 'occupied')).length).toBeGreaterThan(40);
+    const pictures = readdirSync(look);
+    expect(pictures).toHaveLength(53);
+    expect(await sharp(join(look, pictures[5] as string)).metadata()).toMatchObject({ format: 'jpeg', width: 1920, height: 1080 });
+  });
+
+  const crops = sharedData('plates/crops');
+  it.skipIf(crops === null)('reads real plate crops', async () => {
+    const some = readdirSync(crops as string).filter((name) => name.endsWith('.jpg')).slice(0, 40).map((name) => join(crops as string, name));
+    const { code, lines } = await berthwatch(['analyse', ...some, '--plates', '--json']);
+    expect(code).toBe(0);
+    const read = lines.map((line) => (JSON.parse(line) as { plate: { text: string; kind: string | null } | null }).plate);
+    expect(read).toHaveLength(some.length);
+    expect(read.filter((plate) => plate?.kind !== null && plate?.kind !== undefined).length).toBeGreaterThan(34);
+  });
+
+  it('explains what it cannot do', async () => {
+    const none = await berthwatch(['analyse', join(folder, 'nothing')]);
+    expect([none.code, none.errors]).toEqual([1, expect.stringMatching(/cannot read .*nothing/)]);
+    const both = await berthwatch(['analyse', folder, '--plates', '--berths', join(folder, 'site.yaml')]);
+    expect(both.errors).toMatch(/leave --berths out/);
+  });
+});
+
+describe('berthwatch models check', () => {
+  it('finds nothing wrong with our own, and says what is wrong with others', async () => {
+    const own = await berthwatch(['models', 'check', join(program.root, 'models', 'manifest.json')]);
+    expect(own.code, own.lines.join('\n')).toBe(0);
+    expect(own.lines.filter((line) => line.startsWith('ok '))).toHaveLength((JSON.parse(readFileSync(join(program.root, 'models', 'manifest.json'), 'utf8')) as { models: unknown[] }).models.length);
+
+    const folder = mkdtempSync(join(tmpdir(), 'bw-own-models-'));
+    try {
+      cpSync(join(program.root, 'vision', 'fixtures'), folder, { recursive: true });
+      const file = join(folder, 'tiny-manifest.json');
+      const manifest = JSON.parse(readFileSync(file, 'utf8')) as { models: { sha256: string; outputs: Record<string, unknown>; classes?: string[] }[] };
+      (manifest.models[0] as { classes: string[] }).classes = ['car', 'bus'];
+      (manifest.models[1] as { sha256: string }).sha256 = '0'.repeat(64);
+      (manifest.models[2] as { outputs: Record<string, unknown> }).outputs.probs = 'nonsense';
+      writeFileSync(file, JSON.stringify(manifest));
+      const { code, lines } = await berthwatch(['models', 'check', file]);
+      expect(code).toBe(1);
+      const told = lines.join('\n');
+      expect(told).toMatch(/WRONG tiny-vehicles[^\n]*\n\s+on a grey picture: output "scores" has shape/);
+      expect(told).toMatch(/WRONG tiny-plates[^\n]*\n\s+tiny-plates\.onnx is not the file/);
+      expect(told).toMatch(/WRONG tiny-reader[^\n]*\n[^\n]*no output "nonsense"/);
+      expect(told).toMatch(/ok {4}tiny-attributes/);
+
+      const bare = await berthwatch(['models', 'check', join(folder, 'tiny-plates.onnx')]);
+      expect([bare.code, bare.lines.join('\n')]).toEqual([0, expect.stringMatching(/could be of: .*corner-heatmap/)]);
+      writeFileSync(join(folder, 'not.onnx'), 'no network');
+      expect(await berthwatch(['models', 'check', join(folder, 'not.onnx')])).toMatchObject({ code: 1, errors: expect.stringMatching(/cannot open/) as string });
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+});
