@@ -31,5 +31,18 @@ def decode(classes) -> str:
     return "".join(out)
 
 
+def surest(probs) -> list[float]:
+    """Confidence of each character that `decode` gives of one picture's T x classes probabilities: the highest in its run of steps."""
+    out, last = [], BLANK
+    for row in probs:
+        k = int(row.argmax())
+        if k != BLANK and k == last:
+            out[-1] = max(out[-1], float(row[k]))
+        elif k != BLANK:
+            out.append(float(row[k]))
+        last = k
+    return out
+
+
 def write(path: pathlib.Path) -> None:
     path.write_text("\n".join(CHARSET) + "\n", encoding="utf-8")

@@ -1,6 +1,6 @@
 """Write a trained network to models/*.onnx and its entry to models/manifest.json.
 
-  python export.py vehicles|plates|plate-reader [--weights FILE] [--accuracy FILE.json]
+  python export.py vehicles|plates|plate-reader|attributes [--weights FILE] [--accuracy FILE.json]
 
 The graph ends in ready values (probabilities, pixels): see the families' table in vision/models/manifest.ts.
 """
@@ -14,6 +14,7 @@ import onnx
 import onnxruntime as ort
 import torch
 
+import attribute_net
 import charset
 import plate_net
 import reader_net
@@ -25,6 +26,9 @@ MANIFEST = MODELS / "manifest.json"
 PLATE_SOURCES = ["CCPD (MIT)", "LPRNet_Pytorch test crops (Apache-2.0)", "yolo_-lprnet_-pytorch test crops (Apache-2.0)"]
 GLYPH_SOURCES = ["synthetic plates drawn with glyphs of chinese_license_plate_generator (MIT) and chinese_license_plates (MIT)"]
 RENDERED = ["rendered stills of test/scenes"]
+REAL_VEHICLES = ["Roboflow atl-version-2 v12 (CC BY 4.0)", "Roboflow vehicle_detection_yolov8 v3 (CC BY 4.0)",
+                 "Singapore LTA traffic images (open data licence), labels by qzq92/CapstoneProj-G.A",
+                 "Roboflow set in Anuptechh/BCA-8th-sem-project (CC BY 4.0)", "PKLot subset (CC BY 4.0)"]
 
 
 def rgb_input(width, height, resize):
@@ -38,9 +42,7 @@ ENTRIES = {
         "input": rgb_input(vehicle_net.WIDTH, vehicle_net.HEIGHT, "letterbox"),
         "outputs": {"boxes": "boxes", "scores": "scores", "quads": "quads"},
         "classes": vehicle_net.CLASSES, "licence": "Apache-2.0",
-        "trainedOn": ["Roboflow atl-version-2 v12 (CC BY 4.0)", "Roboflow vehicle_detection_yolov8 v3 (CC BY 4.0)",
-                      "Singapore LTA traffic images (open data licence), labels by qzq92/CapstoneProj-G.A",
-                      "Roboflow set in Anuptechh/BCA-8th-sem-project (CC BY 4.0)", "PKLot subset (CC BY 4.0)", *RENDERED],
+        "trainedOn": [*REAL_VEHICLES, *RENDERED],
         "accuracy": {}, "thresholds": {"score": 0.35, "nms": 0.5},
         "note": "A further output `front` [N,A] (0.5 to 1) says how sure the network is which end of the quad is the front."},
     "plates": lambda: {
@@ -55,11 +57,17 @@ ENTRIES = {
         "charset": "plate-charset.txt", "colours": charset.COLOURS, "twoRow": TWO_ROW, "licence": "Apache-2.0",
         "trainedOn": [*PLATE_SOURCES, *GLYPH_SOURCES], "accuracy": {}, "thresholds": {"character": 0.3, "plate": 0.5},
         "note": "Two-row plates: rectify the whole plate; when rows[1] > 0.5 cut both bands as twoRow says and read the joined strip again; colour and rows count from the first reading."},
+    "attributes": lambda: {
+        "id": "attributes-v1", "task": "attributes", "family": "classifier", "file": "attributes-v1.onnx", "sha256": "",
+        "input": rgb_input(attribute_net.WIDTH, attribute_net.HEIGHT, "letterbox"),
+        "outputs": {"heads": [{"name": k, "output": attribute_net.OUTPUTS[k], "labels": v} for k, v in attribute_net.HEADS.items()]},
+        "licence": "Apache-2.0", "trainedOn": [*REAL_VEHICLES[:4], "Zenodo 6634554 vehicle crops (CC BY 4.0)", *RENDERED], "accuracy": {}, "cropMargin": 0.05},
 }
 NETS = {
     "vehicles": (vehicle_net.VehicleNet, vehicle_net.Deployed, (3, vehicle_net.HEIGHT, vehicle_net.WIDTH), ["boxes", "scores", "quads", "front"], "vehicles.pt"),
     "plates": (plate_net.PlateNet, plate_net.Deployed, (3, plate_net.HEIGHT, plate_net.WIDTH), ["scores", "corners"], "plates.pt"),
     "plate-reader": (reader_net.ReaderNet, reader_net.Deployed, (3, 48, 168), ["probs", "colour", "rows", "plate"], "reader.pt"),
+    "attributes": (attribute_net.AttributeNet, attribute_net.Deployed, (3, attribute_net.HEIGHT, attribute_net.WIDTH), list(attribute_net.OUTPUTS.values()), "attributes.pt"),
 }
 
 

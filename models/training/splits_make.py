@@ -61,6 +61,11 @@ def by_scene(folder: str, threshold: float, share: float) -> dict:
     return {"scenes": len(groups), "largest": max(map(len, groups)), "validation": sorted(val)}
 
 
+def type_crops() -> list[str]:
+    """folder/name of every crop of vehicles/types."""
+    return [f"{f.parent.name}/{f.name}" for f in sorted((DATA / "vehicles" / "types").glob("*/*.jpg"))]
+
+
 def main() -> None:
     out = {
         "seed": SEED,
@@ -71,6 +76,7 @@ def main() -> None:
         "vehicles/roads": {"by": "scene", **by_scene("roads", 0.45, 0.22)},
         "vehicles/street-level": {"by": "scene", **by_scene("street-level", 0.60, 0.1)},
         "vehicles/expressway": {"by": "scene", **by_scene("expressway", 0.60, 0.1)},
+        "vehicles/types": {"by": "picture", "validation": sorted(n for n in type_crops() if chance(n) < 0.15)},
         "parking/sequences": {"by": "sequence", "validation": ["5"]},
         "parking/empty": {"by": "day", "validation": sorted(f.name for f in (DATA / "parking" / "empty").glob("2013-03-10*.jpg"))},
         "stills": {"by": "street", "rule": "of every 120 pictures of a batch the first 12 are validation and the next 6 unused"},
