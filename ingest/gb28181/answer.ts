@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { messageOf } from '../../base/errors.js';
-import type { MediaTransport } from './offer.js';
+import type { MediaTransportKind } from '../media/media-transport.js';
 import { parseSdp, sdpAttribute, type Sdp, type SdpMedia } from './sdp.js';
 
 /** What a camera's 200 OK says about its stream. */
@@ -26,7 +26,14 @@ const PRIVATE_ENCODINGS = /^(?:DAHUA|HIKVISION|HIK)\b/i;
  * @param peerHost where the answer came from, used where the description names an address that cannot be right
  * @returns the answer, or the reason why no stream can come of it
  */
-export function readAnswer(body: Uint8Array, offered: { ssrc: string; transport: MediaTransport }, peerHost: string): MediaAnswer | { problem: string } {
+export function readAnswer(body: Uint8Array, offered: { ssrc: string; transport: MediaTransportKind }, peerHost: string): MediaAnswer | { problem: string } {
+  const answer = understand(body, offered, peerHost);
+  // Port 9 is the discard port of one who dials (RFC 4145 4.1).
+  if ('problem' in answer || offered.transport !== 'tcp-active' || (answer.remoteMedia !== null && answer.remoteMedia.port > 9)) return answer;
+  return { problem: `it does not say where it listens${answer.remoteMedia ? ` (port ${answer.remoteMedia.port})` : ''}: it cannot do TCP active, use tcp-passive or udp` };
+}
+
+function understand(body: Uint8Array, offered: { ssrc: string; transport: MediaTransportKind }, peerHost: string): MediaAnswer | { problem: string } {
   const notes: string[] = [];
   const bare = (): MediaAnswer => ({ sdp: null, ssrc: offered.ssrc, ssrcChosenByCamera: false, remoteMedia: null, payloads: [], notes });
   if (body.length === 0) {
@@ -64,11 +71,12 @@ function payloadsOf(sdp: Sdp, video: SdpMedia): { type: number; encoding: string
   return video.formats.filter((format) => /^\d{1,3}$/.test(format)).map((format) => ({ type: Number(format), encoding: maps.get(Number(format)) ?? null }));
 }
 
-function checkTransport(sdp: Sdp, video: SdpMedia, asked: MediaTransport, notes: string[]): void {
+function checkTransport(sdp: Sdp, video: SdpMedia, asked: MediaTransportKind, notes: string[]): void {
   const tcp = video.protocol.startsWith('TCP');
-  if (tcp !== (asked === 'tcp-passive')) notes.push(`the answer says ${tcp ? 'TCP' : 'UDP'} although ${asked === 'udp' ? 'UDP' : 'TCP'} was asked for`);
+  if (tcp !== (asked !== 'udp')) notes.push(`the answer says ${tcp ? 'TCP' : 'UDP'} although ${asked === 'udp' ? 'UDP' : 'TCP'} was asked for`);
   const setup = sdpAttribute(sdp, video, 'setup')?.toLowerCase();
   if (asked === 'tcp-passive' && setup === 'passive') notes.push('the answer says setup:passive: camera and server would both wait for a connection');
+  if (asked === 'tcp-active' && setup === 'active') notes.push('the answer says setup:active: camera and server would both dial');
   const direction = sdpAttribute(sdp, video, 'inactive') !== null ? 'inactive' : sdpAttribute(sdp, video, 'recvonly') !== null ? 'recvonly' : null;
   if (direction) notes.push(`the answer says ${direction}: the camera does not mean to send`);
   if (video.port === 0) notes.push('the answer gives port 0 for the video');

@@ -1,5 +1,5 @@
 import type { Device } from './device.js';
-import type { MediaTransport } from './offer.js';
+import type { MediaTransportKind } from '../media/media-transport.js';
 import { excerpt } from '../sip/scanner.js';
 import { uriHost } from '../sip/header-values.js';
 
@@ -8,7 +8,7 @@ import { uriHost } from '../sip/header-values.js';
 export interface InviteFacts {
   deviceId: string;
   channelId: string;
-  transport: MediaTransport;
+  transport: MediaTransportKind;
   mediaHost: string;
   mediaPort: number;
 }
@@ -69,8 +69,12 @@ export function badAnswer(facts: InviteFacts, problem: string): string {
 }
 
 /** For the code that owns the media port: signalling went well and then nothing came. */
-export function noMedia(facts: InviteFacts, waitedMs: number, notes: readonly string[]): string {
+export function noMedia(facts: InviteFacts, waitedMs: number, notes: readonly string[], dial: { host: string; port: number; failure: string | null } | null = null): string {
   const seconds = Math.round(waitedMs / 100) / 10;
+  if (facts.transport === 'tcp-active') {
+    const told = dial ? `${uriHost(dial.host)}:${dial.port}` : 'an address that it did not name';
+    return `${name(facts)} answered INVITE and listens at TCP ${told}, but no packet came from there in ${seconds} s${dial?.failure ? ` (${dial.failure})` : ''}: check that this address can be reached from here (firewall, NAT, the camera's own idea of its address), or use tcp-passive${notes.length > 0 ? ` (also: ${notes.join('; ')})` : ''}`;
+  }
   const target = `${uriHost(facts.mediaHost)}:${facts.mediaPort}`;
   const check =
     facts.transport === 'udp'

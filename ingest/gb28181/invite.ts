@@ -1,11 +1,12 @@
-import type { MediaTransport, StreamDialect, StreamKind } from './offer.js';
+import type { MediaTransportKind } from '../media/media-transport.js';
+import type { StreamDialect, StreamKind } from './offer.js';
 
 /** A wish for a live stream. The media port must be open before it is uttered. */
 export interface InviteRequest {
   deviceId: string;
   channelId: string;
-  transport: MediaTransport;
-  /** The address and port that the camera is told to send to, or to connect to. */
+  transport: MediaTransportKind;
+  /** The address and port that the camera is told to send to, or to connect to; of TCP active only the address means something. */
   mediaHost: string;
   mediaPort: number;
   /** Ten digits, from `SsrcPool`. */

@@ -1,6 +1,6 @@
 import { isIPv6 } from 'node:net';
+import type { MediaTransportKind } from '../media/media-transport.js';
 
-export type MediaTransport = 'udp' | 'tcp-passive';
 export type StreamKind = 'main' | 'sub';
 
 /**
@@ -14,7 +14,7 @@ export interface OfferParts {
   serverId: string;
   mediaHost: string;
   mediaPort: number;
-  transport: MediaTransport;
+  transport: MediaTransportKind;
   /** Ten digits. */
   ssrc: string;
   stream: StreamKind;
@@ -24,7 +24,7 @@ export interface OfferParts {
 /** The live offer (GB/T 28181-2016 9.2, annex C): lines in the order that picky devices want, `y=` behind the media block. */
 export function buildOffer(parts: OfferParts): Uint8Array {
   const address = `IN ${isIPv6(parts.mediaHost) ? 'IP6' : 'IP4'} ${parts.mediaHost}`;
-  const tcp = parts.transport === 'tcp-passive';
+  const tcp = parts.transport !== 'udp';
   const lines = [
     'v=0',
     `o=${parts.serverId} 0 0 ${address}`,
@@ -34,8 +34,8 @@ export function buildOffer(parts: OfferParts): Uint8Array {
     `m=video ${parts.mediaPort} ${tcp ? 'TCP/RTP/AVP' : 'RTP/AVP'} 96`,
     'a=recvonly',
     'a=rtpmap:96 PS/90000',
-    // The setup attribute is the role of whoever writes it: we listen.
-    ...(tcp ? ['a=setup:passive', 'a=connection:new'] : []),
+    // The setup attribute is the role of whoever writes it: passive, we listen; active, we dial.
+    ...(tcp ? [`a=setup:${parts.transport === 'tcp-active' ? 'active' : 'passive'}`, 'a=connection:new'] : []),
     ...streamLines(parts.stream, parts.dialect),
     `y=${parts.ssrc}`,
   ];

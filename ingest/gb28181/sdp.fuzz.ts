@@ -1,5 +1,6 @@
 import { BerthwatchError } from '../../base/errors.js';
 import type { FuzzTarget } from '../../base/fuzz-target.js';
+import { MEDIA_TRANSPORTS } from '../media/media-transport.js';
 import { readAnswer } from './answer.js';
 import { parseSdp } from './sdp.js';
 
@@ -13,7 +14,7 @@ export const target: FuzzTarget = {
     } catch (error) {
       if (!(error instanceof BerthwatchError) || error.kind !== 'bad-input') throw error;
     }
-    for (const transport of ['udp', 'tcp-passive'] as const) {
+    for (const transport of MEDIA_TRANSPORTS) {
       const answer = readAnswer(input, { ssrc: '0200001234', transport }, '198.51.100.7');
       if ('problem' in answer) continue;
       if (!/^\d{10}$/.test(answer.ssrc)) throw new Error(`the agreed SSRC is "${answer.ssrc}"`);

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { ManualClock } from '../../base/manual-clock.js';
+import type { MediaTransportKind } from '../media/media-transport.js';
 import { readAnswer, type MediaAnswer } from './answer.js';
 import { noMedia } from './diagnosis.js';
 import { buildOffer, type OfferParts } from './offer.js';
@@ -9,7 +10,7 @@ import { SsrcPool } from './ssrc-pool.js';
 
 const file = (name: string): Uint8Array => readFileSync(new URL(`./corpus/sdp/${name}.sdp`, import.meta.url));
 const offered = { ssrc: '0200001234', transport: 'udp' as const };
-const answer = (body: Uint8Array, more: Partial<{ ssrc: string; transport: 'udp' | 'tcp-passive' }> = {}, peer = '192.168.1.64'): MediaAnswer => {
+const answer = (body: Uint8Array, more: Partial<{ ssrc: string; transport: MediaTransportKind }> = {}, peer = '192.168.1.64'): MediaAnswer => {
   const result = readAnswer(body, { ...offered, ...more }, peer);
   if ('problem' in result) throw new Error(result.problem);
   return result;
@@ -35,6 +36,11 @@ describe('offers', () => {
       'y=0200001234',
       '',
     ]);
+  });
+
+  it('for TCP active say that we dial', () => {
+    expect(lines({ transport: 'tcp-active', mediaPort: 9 })).toEqual(expect.arrayContaining(['m=video 9 TCP/RTP/AVP 96', 'a=setup:active', 'a=connection:new']));
+    expect(lines({ transport: 'udp' }).join()).not.toContain('setup');
   });
 
   it('ask for main or sub stream in the dialect of the device, and know IPv6', () => {
@@ -64,6 +70,15 @@ describe('answers', () => {
     const passive = Buffer.from(Buffer.from(file('answer-tcp')).toString().replace('setup:active', 'setup:passive'));
     expect(answer(passive, { transport: 'tcp-passive' }).notes.join()).toContain('both wait');
     expect(answer(file('answer-lf-and-noise')).notes).toEqual(expect.arrayContaining(['the answer says inactive: the camera does not mean to send', 'the answer gives port 0 for the video']));
+  });
+
+  it('to TCP active must say where the camera listens', () => {
+    const passive = Buffer.from(file('answer-tcp')).toString().replace('setup:active', 'setup:passive');
+    expect(answer(Buffer.from(passive.replace(/m=video \d+/, 'm=video 6123')), { transport: 'tcp-active' }, '10.0.0.5')).toMatchObject({ remoteMedia: { port: 6123 }, notes: [] });
+    for (const body of [Buffer.from(passive.replace(/m=video \d+/, 'm=video 9')), Buffer.alloc(0), file('not-sdp')]) {
+      expect(readAnswer(body, { ...offered, transport: 'tcp-active' }, '10.0.0.5')).toEqual({ problem: expect.stringContaining('does not say where it listens') });
+    }
+    expect(answer(Buffer.from(passive.replace(/m=video \d+/, 'm=video 6123').replace('setup:passive', 'setup:active')), { transport: 'tcp-active' }).notes.join()).toContain('both dial');
   });
 
   it('that no stream can come of are a problem', () => {

@@ -3,10 +3,11 @@ import { BerthwatchError, messageOf } from '../../base/errors.js';
 import type { Logger } from '../../base/logger.js';
 import type { AccessUnit } from '../access-unit.js';
 import type { MediaEvent } from './media-event.js';
-import { plainHost, type MediaTransport } from './media-transport.js';
+import { plainHost, type MediaTransport, type MediaTransportKind } from './media-transport.js';
 import type { PayloadFormat } from './pipeline.js';
 import type { PortPool } from './port-pool.js';
 import { StreamIntake, type IntakeStats } from './stream-intake.js';
+import { TcpActiveMedia } from './tcp-active-media.js';
 import { TcpPassiveMedia } from './tcp-passive-media.js';
 import { UdpMedia } from './udp-media.js';
 
@@ -15,7 +16,7 @@ export interface MediaReceiverOptions {
   host: string;
   /** The pool all receivers share, or 0 for a port of the system's choice. */
   ports: PortPool | 0;
-  transport: 'udp' | 'tcp-passive';
+  transport: MediaTransportKind;
   cameraId: string;
   /** The SSRC offered in the SDP (its decimal digits as a number); null where none was agreed. */
   expectedSsrc: number | null;
@@ -36,7 +37,7 @@ export interface MediaReceiverOptions {
 }
 
 export interface MediaStats extends IntakeStats {
-  transport: 'udp' | 'tcp-passive';
+  transport: MediaTransportKind;
   /** 0 while closed. */
   port: number;
   /** TCP: bytes thrown away to find the next packet. */
@@ -65,6 +66,7 @@ export class MediaReceiver {
   #waitingSince = 0;
   #silenceTold = false;
   #resyncBytes = 0;
+  #dialFailure: string | null = null;
   #state: 'new' | 'open' | 'closed' = 'new';
 
   constructor(options: MediaReceiverOptions) {
@@ -82,16 +84,13 @@ export class MediaReceiver {
       onEvent: (event) => this.#emit(event),
     });
     const onError = (error: Error): void => this.#fail(error);
+    const common = { intake: this.#intake, clock, onResync: (bytes: number) => void (this.#resyncBytes += bytes) };
     this.#transport =
       options.transport === 'udp'
         ? new UdpMedia({ intake: this.#intake, clock, onError })
-        : new TcpPassiveMedia({
-            intake: this.#intake,
-            clock,
-            firstPacketTimeoutMs: options.firstPacketTimeoutMs,
-            onError,
-            onResync: (bytes) => void (this.#resyncBytes += bytes),
-          });
+        : options.transport === 'tcp-passive'
+          ? new TcpPassiveMedia({ ...common, firstPacketTimeoutMs: options.firstPacketTimeoutMs, onError })
+          : new TcpActiveMedia({ ...common, onRefused: (why) => (this.#dialFailure = why) });
   }
 
   /**
@@ -116,11 +115,20 @@ export class MediaReceiver {
     this.#transport.peerChanged();
   }
 
-  /** What the answer settled: the SSRC that counts (the answerer may choose) and the device's address. The wait for packets begins anew. */
-  agree(agreed: { ssrc: number | null; peerHost: string | null }): void {
+  /**
+   * What the answer settled: the SSRC that counts (the answerer may choose), the device's address, and for TCP active where it
+   * listens, which is dialled now. The wait for packets begins anew.
+   */
+  agree(agreed: { ssrc: number | null; peerHost: string | null; remoteMedia?: { host: string; port: number } | null }): void {
     if (agreed.ssrc !== null) this.#intake.binding.expectedSsrc = agreed.ssrc;
     this.#waitingSince = this.#options.clock.monotonic();
     this.bindPeer(agreed.peerHost);
+    if (this.#transport instanceof TcpActiveMedia && agreed.remoteMedia) this.#transport.dial(agreed.remoteMedia);
+  }
+
+  /** TCP active: why the last connection could not be made or ended; null while there is nothing to say. */
+  get dialFailure(): string | null {
+    return this.#dialFailure;
   }
 
   stats(): MediaStats {
@@ -128,7 +136,7 @@ export class MediaReceiver {
     const transport = this.#transport;
     return {
       ...intake,
-      bufferedBytes: intake.bufferedBytes + (transport instanceof TcpPassiveMedia ? transport.buffered : 0),
+      bufferedBytes: intake.bufferedBytes + (transport.buffered ?? 0),
       transport: this.#options.transport,
       port: this.#state === 'open' ? this.#port : 0,
       resyncBytes: this.#resyncBytes,
@@ -149,7 +157,8 @@ export class MediaReceiver {
 
   async #open(): Promise<number> {
     const { ports, host } = this.#options;
-    if (ports === 0) return this.#transport.open(host, 0);
+    // Who dials needs no port of the pool.
+    if (ports === 0 || this.#options.transport === 'tcp-active') return this.#transport.open(host, 0);
     for (let attempt = 1; ; attempt++) {
       const port = ports.acquire();
       this.#pooled = port;

@@ -1,3 +1,10 @@
+/**
+ * How a stream's packets come: `udp`; `tcp-passive`: the platform listens and the device dials; `tcp-active`: the device listens
+ * and the platform dials (GB/T 28181-2016 annex D; RFC 4571, RFC 4145). Active and passive are the platform's role.
+ */
+export const MEDIA_TRANSPORTS = ['udp', 'tcp-passive', 'tcp-active'] as const;
+export type MediaTransportKind = (typeof MEDIA_TRANSPORTS)[number];
+
 /** The sockets of one stream. Inert until `open`; `close` resolves when the ports are free again. */
 export interface MediaTransport {
   /**
@@ -10,6 +17,8 @@ export interface MediaTransport {
   tick(): void;
   /** The device's address has become known or changed. */
   peerChanged(): void;
+  /** TCP: bytes waiting for the rest of their frame. */
+  readonly buffered?: number;
 }
 
 /** "::ffff:10.0.0.5" is 10.0.0.5: addresses are compared with what signalling saw. */

@@ -107,7 +107,9 @@ def export(task, net):
     with torch.no_grad():
         want = whole(example)
     for name, w, g in zip(outputs, want, session.run(outputs, {"images": example.numpy()})):
-        if not np.allclose(w.numpy(), g, atol=2e-2, rtol=1e-2):
+        pixels = name in ("boxes", "quads", "corners")  # rounded weights move them by fractions of a pixel
+        # a quad whose ends are as likely as each other may be turned round by rounding
+        if (~np.isclose(w.numpy(), g, atol=0.5 if pixels else 2e-2, rtol=1e-2)).mean() > 0.002:
             raise SystemExit(f"{target.name}: output {name} differs between PyTorch and ONNX by {np.abs(w.numpy() - g).max()}")
     return entry, target
 

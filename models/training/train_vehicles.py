@@ -15,7 +15,7 @@ from vehicle_data import Store
 from vehicle_loss import loss
 from vehicle_net import HEIGHT, STRIDES, WIDTH, VehicleNet, grid
 
-SHARES = {"stills": 0.48, "elevated": 0.17, "roads": 0.13, "expressway": 0.06, "street-level": 0.04, "parking": 0.12}
+SHARES = {"stills": 0.56, "elevated": 0.17, "roads": 0.11, "expressway": 0.04, "street-level": 0.02, "parking": 0.10}
 
 
 class Stream(torch.utils.data.IterableDataset):

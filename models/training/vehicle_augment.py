@@ -11,7 +11,8 @@ def view(rng, img, rec, size, scale_range):
     """A random affine view of a record: (picture, boxes, cls, quads, ignore) in a picture of `size` (w, h)."""
     w, h = size
     fit = min(w / rec["w"], h / rec["h"])
-    if len(rec["boxes"]) and rng.random() < 0.6:
+    # mostly the scale at which pictures are looked at in service, sometimes one vehicle much nearer
+    if len(rec["boxes"]) and rng.random() < 0.2:
         b = rec["boxes"][rng.integers(len(rec["boxes"]))]
         centre = np.array([(b[0] + b[2]) / 2, (b[1] + b[3]) / 2])
         want = np.exp(rng.uniform(np.log(20), np.log(w * 0.5)))  # its longer side in the network's input
@@ -93,16 +94,16 @@ def tone(rng, img):
 def sample(rng, pick, size):
     """(picture of `size` (w, h), boxes, cls, quads, ignore, background weight). `pick(rng)` gives (picture, record)."""
     width, height = size
-    if rng.random() > 0.2:
+    if rng.random() > 0.15:
         img, rec = pick(rng)
-        out = view(rng, img, rec, size, (0.9, 2.6))
+        out = view(rng, img, rec, size, (0.85, 1.7))
         return (tone(rng, out[0]), *out[1:], rec["background"])
     canvas = np.empty((height, width, 3), np.uint8)
     cx, cy = int(width * rng.uniform(0.35, 0.65)), int(height * rng.uniform(0.35, 0.65))
     parts, weight = [], 1.0
     for x, y, w, h in ((0, 0, cx, cy), (cx, 0, width - cx, cy), (0, cy, cx, height - cy), (cx, cy, width - cx, height - cy)):
         img, rec = pick(rng)
-        p, b, c, q, g = view(rng, img, rec, (w, h), (1.0, 3.0))
+        p, b, c, q, g = view(rng, img, rec, (w, h), (1.0, 2.6))
         canvas[y:y + h, x:x + w] = p
         off = np.array([x, y, x, y], np.float32)
         parts.append((b + off, c, q + np.tile(off[:2], 4), g + off))

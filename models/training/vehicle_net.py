@@ -67,8 +67,11 @@ class VehicleNet(nn.Module):
         """(box N x A x 12, cls N x A x 7): raw, all levels one after the other, rows first."""
         boxes, classes = [], []
         for i, t in enumerate(self.features(x)):
-            boxes.append(self.to_box[i](self.box[i](t)).flatten(2))
-            classes.append(self.to_cls[i](self.cls[i](t)).flatten(2))
+            box, cls = self.box[i](t), self.cls[i](t)
+            # half precision would round a large box by a pixel
+            with torch.autocast("cpu", enabled=False):
+                boxes.append(self.to_box[i](box.float()).flatten(2))
+                classes.append(self.to_cls[i](cls.float()).flatten(2))
         return torch.cat(boxes, 2).transpose(1, 2), torch.cat(classes, 2).transpose(1, 2)
 
 

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { MEDIA_TRANSPORTS } from '../../ingest/media/media-transport.js';
 import { area, boxPolygon, overlapArea, type Point, type Quad } from '../../base/geometry.js';
 import type { Berth, CameraSite } from '../../parking/model/berth.js';
 import { gbId } from './value-types.js';
@@ -33,7 +34,7 @@ const CameraSchema = z
     deviceNumber: z.string().min(1).max(64),
     kind: z.enum(['high-position', 'video-pile']).prefault('high-position'),
     gb28181: z
-      .strictObject({ deviceId: gbId, channelId: gbId, password: z.string().min(1).nullable().prefault(null), transport: z.enum(['udp', 'tcp-passive']).prefault('tcp-passive') })
+      .strictObject({ deviceId: gbId, channelId: gbId, password: z.string().min(1).nullable().prefault(null), transport: z.enum(MEDIA_TRANSPORTS).prefault('tcp-passive') })
       .nullable()
       .prefault(null),
     lot: z.string(),

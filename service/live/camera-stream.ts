@@ -158,10 +158,10 @@ export class CameraStream {
       this.#receiver = receiver;
       this.#ssrc = Number(ssrc);
       const request = { deviceId: gb.deviceId, channelId: gb.channelId, transport: gb.transport, mediaHost: this.#options.mediaHost, mediaPort: port, ssrc, stream: 'main' as const, timeoutMs: INVITE_TIMEOUT_MS, signal };
-      diagnose = (waitedMs) => noMedia(request, waitedMs, []);
+      diagnose = (waitedMs) => noMedia(request, waitedMs, session?.answer.notes ?? [], session?.remoteMedia ? { ...session.remoteMedia, failure: receiver.dialFailure } : null);
       session = await server.invite(request);
       this.#ssrc = Number(session.ssrc);
-      receiver.agree({ ssrc: this.#ssrc, peerHost: session.peerHost });
+      receiver.agree({ ssrc: this.#ssrc, peerHost: session.peerHost, remoteMedia: session.remoteMedia });
       const aborted = new Promise<string>((resolve) => signal.addEventListener('abort', () => resolve('the service is stopping'), { once: true }));
       return await Promise.race([mediaEnded, session.closed.then(({ reason }) => reason), aborted]);
     } finally {

@@ -4,6 +4,7 @@ import { systemClock } from '../../../base/clock.js';
 import { silentLogger } from '../../../base/logger.js';
 import { temporaryFolder } from '../../../service/cli/temporary-folder.js';
 import { ConfigSchema, finishConfig, type Config } from '../../../service/config/config.js';
+import type { MediaTransportKind } from '../../../ingest/media/media-transport.js';
 import { SiteSchema, type Site } from '../../../service/config/site.js';
 import { createLogger } from '../../../service/log.js';
 import { BerthwatchService } from '../../../service/service.js';
@@ -23,7 +24,7 @@ export const HEIGHT = 360;
 
 export interface StreetOptions {
   /** One camera each, named `cam-1`, `cam-2`, … */
-  cameras: readonly { transport: 'udp' | 'tcp-passive'; codec?: 'h264' | 'h265' }[];
+  cameras: readonly { transport: MediaTransportKind; codec?: 'h264' | 'h265' }[];
 }
 
 export interface LogLine {
