@@ -45,7 +45,7 @@ export function changeSuspected(state: CameraState, observation: Observation, si
   if (state.berths.some((b) => lost(b.occupant?.absentSince))) return true;
 
   const grounds = siteGround(site, observation.width, observation.height);
-  const present = parkingVehicles(observation, parameters.minimumScore).map((v) => sampleOf(v, observation));
+  const present = parkingVehicles(observation, parameters).map((v) => sampleOf(v, observation));
   const past = state.tracks.filter((t) => now - t.lastSeenAt <= REMEMBER_MS).map(lastSample);
   // Where an occupant rests is known however long it has been out of sight.
   for (const berth of state.berths) if (berth.occupant) past.push(berth.occupant.rest);

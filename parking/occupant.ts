@@ -7,10 +7,10 @@ import type { BerthGround } from './ground/berth-ground.js';
 import { displacement, restAtEnd, restRadius } from './ground/rest.js';
 import { leaveInstants, plateInstant } from './instants.js';
 import { addReading, mergeReadings, readingOf } from './plate/ballot.js';
+import { openVisit } from './open-visit.js';
 import { clearlyBetter, plateDistance, votePlate } from './plate/vote.js';
 import type { BerthState, Occupant } from './state.js';
 import { lastSample, leading, lookAfresh } from './tracks.js';
-import { openVisit } from './vacant.js';
 
 /** Ends the berth's visit. `vacatedAt`: a frame that shows the berth without the vehicle, null where there is none. */
 export function closeVisit(frame: Frame, berth: BerthState, ground: BerthGround | null, leftAt: number, vacatedAt: number | null): void {

@@ -25,7 +25,7 @@ export interface PicturedBerth {
  */
 export function berthsOnPicture(picture: Observation, site: CameraSite, p: ParkingParameters = DEFAULT_PARAMETERS): PicturedBerth[] {
   const grounds = siteGround(site, picture.width, picture.height);
-  const vehicles = parkingVehicles(picture, p.minimumScore);
+  const vehicles = parkingVehicles(picture, p);
   const claims = vehicles.map((vehicle, key) => {
     const sample = sampleOf(vehicle, picture);
     return { track: { key }, overlaps: grounds.map((ground) => overlapOf(ground, sample)) };

@@ -45,6 +45,8 @@ export interface ParkingParameters {
   hiddenShare: number;
   /** Vehicles below this detector score are not looked at. */
   minimumScore: number;
+  /** Two footprints that share more than this of the smaller one are one vehicle seen twice. */
+  sharedGround: number;
   /** A camera condition must last this long before it is told, and be gone this long before it is over. */
   healthSeconds: number;
   /** A plate that was read is replaced only by one with this many times its support where the two differ. */
@@ -75,6 +77,7 @@ export const DEFAULT_PARAMETERS: ParkingParameters = {
   restGapSeconds: 2.2,
   hiddenShare: 0.35,
   minimumScore: 0.25,
+  sharedGround: 0.5,
   healthSeconds: 4,
   correctionRatio: 2,
   maximumCorrections: 3,

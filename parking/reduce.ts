@@ -66,7 +66,7 @@ export function reduce(
 
   const grounds = siteGround(site, observation.width, observation.height);
   const holders = berths.map((b) => b.occupant?.trackKey ?? null);
-  const vehicles = parkingVehicles(observation, p.minimumScore);
+  const vehicles = parkingVehicles(observation, p);
   const tracks = follow(next, vehicles, observation, heldTracks(berths));
   const sightings: Sighting[] = tracks.map((track, i) => {
     const sample = lastSample(track);

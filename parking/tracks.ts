@@ -1,6 +1,8 @@
 import { area, boxIou, type Box } from '../base/geometry.js';
 import type { Observation, ObservedVehicle } from '../vision/observation.js';
+import { withoutDoubles } from './doubles.js';
 import { boxOf, flattenBox, flattenQuad } from './flat.js';
+import type { ParkingParameters } from './parameters.js';
 import { addReading, readingOf } from './plate/ballot.js';
 import type { CameraState, Sample, Tally, Track } from './state.js';
 
@@ -21,11 +23,13 @@ const PARKING_CLASSES = new Set(['car', 'bus', 'truck']);
 const finite = (...values: number[]): boolean => values.every(Number.isFinite);
 
 /** Vehicles that can park, with geometry that can be reckoned with. */
-export function parkingVehicles(observation: Observation, minimumScore: number): ObservedVehicle[] {
-  return observation.vehicles.filter(
+export function parkingVehicles(observation: Observation, p: ParkingParameters): ObservedVehicle[] {
+  const { width, height } = observation;
+  const seen = observation.vehicles.filter(
     ({ class: kind, score, box }) =>
-      PARKING_CLASSES.has(kind) && score >= minimumScore && finite(box.x, box.y, box.width, box.height) && box.width >= 2 && box.height >= 2,
+      PARKING_CLASSES.has(kind) && score >= p.minimumScore && finite(box.x, box.y, box.width, box.height) && box.width >= 2 && box.height >= 2,
   );
+  return withoutDoubles(seen, p.sharedGround, (vehicle) => (plausibleFootprint(vehicle, width, height) ? vehicle.footprint : null));
 }
 
 /**

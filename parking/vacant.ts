@@ -2,77 +2,10 @@ import type { Frame } from './frame.js';
 import { standing, type Sighting } from './ground/assign.js';
 import type { BerthGround } from './ground/berth-ground.js';
 import { restAtEnd, type Rest } from './ground/rest.js';
-import { visitUid } from './identity.js';
-import { enterInstants } from './instants.js';
-import type { Visit } from './model/visit.js';
+import { closeVisit } from './occupant.js';
+import { openVisit } from './open-visit.js';
 import { readingsOfResting, votePlate } from './plate/vote.js';
-import type { BerthState, Sample } from './state.js';
-import { lastSample, leading } from './tracks.js';
-
-/** The first sighting of the rest that no earlier visit of the berth claims: visits never overlap. */
-function beginOf(berth: BerthState, samples: readonly Sample[], rest: Rest): Sample | null {
-  const floor = Math.max(berth.lastLeftAt ?? -Infinity, (berth.lastEnteredAt ?? -Infinity) + 1);
-  if (rest.since.t >= floor) return rest.since;
-  return samples.slice(rest.index).find((s) => s.t >= floor) ?? null;
-}
-
-/** How sure the record is: seen well, standing clearly inside, plate known. */
-function confidenceOf(score: number, stands: number, plate: Visit['plate']): number {
-  const plateFactor = plate.status === 'read' ? 0.5 + 0.5 * plate.confidence : 0.6;
-  return Math.round(Math.min(1, score) * Math.min(1, stands / 0.8) * plateFactor * 1000) / 1000;
-}
-
-/** Opens the visit of a vehicle that has come to rest. @returns false where its rest lies within the visit before */
-export function openVisit(frame: Frame, b: number, berth: BerthState, sighting: Sighting, rest: Rest, presentAtStart: boolean): boolean {
-  const ground = frame.grounds[b] as BerthGround;
-  const { track, overlaps } = sighting;
-  const begin = beginOf(berth, track.samples, rest);
-  const overlap = overlaps[b];
-  if (!begin || !overlap) return false;
-  const readings = readingsOfResting(track.readings, begin.t);
-  const plate = votePlate(readings);
-  const uid = visitUid(ground.berth, begin.t);
-  const visit: Visit = {
-    id: uid,
-    uid,
-    cameraId: frame.state.cameraId,
-    berthId: ground.berth.id,
-    plate,
-    vehicleType: leading(track.types, 'small'),
-    bodyColour: leading(track.colours, 'other'),
-    enteredAt: begin.t,
-    leftAt: null,
-    presentAtStart,
-    confidence: confidenceOf(track.score, standing(overlap, frame.p), plate),
-  };
-  const now = lastSample(track);
-  const sight = { t: now.t, box: now.box };
-  frame.events.push({ type: 'entered', at: frame.now, visit, instants: enterInstants(track, readings, { ...rest, since: begin }, plate) });
-  berth.occupant = {
-    visit,
-    trackKey: track.key,
-    rest: now,
-    lastOverlap: sight,
-    lastRest: sight,
-    earlierRest: { t: begin.t, box: begin.box },
-    absentSince: null,
-    movedOut: false,
-    empty: null,
-    unwatched: false,
-    readings,
-    parting: [],
-    recheck: null,
-    corrections: 0,
-    overlaps: frame.grounds.flatMap((g, i) => {
-      const share = overlaps[i]?.vehicleShare ?? 0;
-      return share > frame.p.clearShare ? [{ berthId: g.berth.id, share: Math.round(share * 1000) / 1000 }] : [];
-    }),
-  };
-  // The way in has been told; the trail begins anew for the way out.
-  track.samples.splice(0, Math.max(0, track.samples.length - 2));
-  track.readings = [];
-  return true;
-}
+import type { BerthState } from './state.js';
 
 /** The stand of the vehicle assigned to a berth, once it has lasted; null before. */
 export function confirmedRest(frame: Frame, b: number): { sighting: Sighting; rest: Rest } | null {
@@ -84,12 +17,28 @@ export function confirmedRest(frame: Frame, b: number): { sighting: Sighting; re
   return { sighting, rest };
 }
 
+/**
+ * A plate is on one vehicle: who reads the same as the occupant of another berth is that occupant. Where that one still stands
+ * there, one of the two was seen in the wrong place, and no record is made of a doubt; where it is gone, it has moved here.
+ */
+function standsElsewhere(frame: Frame, sighting: Sighting, rest: Rest): boolean {
+  const plate = votePlate(readingsOfResting(sighting.track.readings, rest.since.t));
+  if (plate.status !== 'read') return false;
+  const b = frame.berths.findIndex(({ occupant }) => occupant?.visit.plate.status === 'read' && occupant.visit.plate.text === plate.text);
+  const former = frame.berths[b];
+  if (!former?.occupant) return false;
+  if (former.occupant.absentSince === null) return true;
+  closeVisit(frame, former, frame.grounds[b] ?? null, Math.min(former.occupant.absentSince, rest.since.t), frame.now);
+  return false;
+}
+
 /** One vacant berth on one frame. */
 export function lookAtVacant(frame: Frame, b: number): void {
   const berth = frame.berths[b] as BerthState;
   const confirmed = confirmedRest(frame, b);
   if (!confirmed) return;
   const { sighting, rest } = confirmed;
+  if (standsElsewhere(frame, sighting, rest)) return;
   const seenSince = sighting.track.firstSeenAt - berth.watchedSince;
   const presentAtStart = rest.index === 0 && seenSince <= frame.p.enterSeconds * 1000;
   openVisit(frame, b, berth, sighting, rest, presentAtStart);
