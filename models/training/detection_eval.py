@@ -24,6 +24,20 @@ def nms(boxes, scores, threshold=0.5):
     return np.array(keep, int).reshape(-1)
 
 
+def averaged(kept, boxes, scores, quads, same=0.6):
+    """Boxes and quads of the kept candidates as the mean of all that speak of the same vehicle (vision/models/nms.ts)."""
+    overlap = iou(boxes[kept], boxes)
+    axis = lambda q: q.reshape(-1, 4, 2)[:, :2].sum(1) - q.reshape(-1, 4, 2)[:, 2:].sum(1)
+    out_boxes, out_quads = boxes[kept].copy(), quads[kept].copy()
+    for i, k in enumerate(kept):
+        peers = np.where(overlap[i] >= same)[0]
+        weight = scores[peers, None] / scores[peers].sum()
+        turned = (axis(quads[peers]) * axis(quads[k:k + 1])).sum(1) < 0
+        facing = np.where(turned[:, None], np.roll(quads[peers], 4, axis=1), quads[peers])
+        out_boxes[i], out_quads[i] = (boxes[peers] * weight).sum(0), (facing * weight).sum(0)
+    return out_boxes, out_quads
+
+
 def torch_runner(net):
     """A function picture batch -> (boxes, scores, quads) over a PyTorch net; an ONNX session gives the same (evaluate.py)."""
     whole = Deployed(net).eval()
@@ -47,7 +61,7 @@ def detect(run, img, threshold=0.02, best_class=False):
     b, v, c, q = b[keep], vehicle[keep], s[keep].argmax(1), q[keep]
     if len(b):
         n = nms(b, v)
-        b, v, c, q = b[n], v[n], c[n], q[n]
+        (b, q), v, c = averaged(n, b, v, q), v[n], c[n]
     off = np.array([x, y, x, y], np.float32)
     return (b - off) / k, v, c, (q - np.tile(off[:2], 4)) / k
 

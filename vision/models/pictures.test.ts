@@ -4,7 +4,7 @@ import { applyHomography, boundingBox, homographyFrom, type Box, type Polygon, t
 import type { Picture } from '../decode/picture.js';
 import { ctcGreedy } from './ctc.js';
 import type { ModelInput, ReaderModel, VehiclesModel } from './manifest.js';
-import { suppress, type Detection } from './nms.js';
+import { averaged, suppress, type Detection } from './nms.js';
 import { assignPlates, closeUp, plausible } from './plate-finder.js';
 import { fillFromBands, plateBands, subQuad } from './rectify.js';
 import { detectionRegions, REGION_DEFAULTS } from './regions.js';
@@ -156,6 +156,20 @@ describe('suppression', () => {
         expect(suppress([...detections].reverse(), 0.4)).toEqual(suppress(detections, 0.4));
       }),
     );
+  });
+
+  it('averages what speaks of one vehicle, and turns footprints that face the other way', () => {
+    const quad = (dx: number, turned = false): Quad => {
+      const [fl, fr, rr, rl]: Quad = [[80 + dx, 10], [80 + dx, 50], [10 + dx, 50], [10 + dx, 10]];
+      return turned ? [rr, rl, fl, fr] : [fl, fr, rr, rl];
+    };
+    const found = [detection(0, 0.8, { footprint: quad(0) }), detection(12, 0.4, { footprint: quad(12, true), class: 'truck' }), detection(6, 0.4, { footprint: quad(6) }), detection(60, 0.3), detection(2, 0.5, { class: 'person' })];
+    const [best] = averaged(suppress(found, 0.5), found);
+    // (0 × 0.8 + 12 × 0.4 + 6 × 0.4) ÷ 1.6
+    expect(best?.box).toEqual({ x: expect.closeTo(4.5, 9) as number, y: 0, width: 100, height: expect.closeTo(60, 9) as number });
+    expect(best?.footprint?.[0]).toEqual([expect.closeTo(84.5, 9), expect.closeTo(10, 9)]);
+    expect(best).toMatchObject({ score: 0.8, class: 'car' });
+    expect(averaged([detection(0, 0.5)], [detection(0, 0.5)])).toEqual([detection(0, 0.5)]);
   });
 
   it('is bounded', () => {

@@ -3,7 +3,7 @@ import { BerthwatchError } from '../../base/errors.js';
 import type { Picture } from '../decode/picture.js';
 import type { VehicleClass } from '../observation.js';
 import type { VehiclesModel } from './manifest.js';
-import { GROUP, suppress, type Detection } from './nms.js';
+import { averaged, GROUP, suppress, type Detection } from './nms.js';
 import type { ModelSession, Output } from './session.js';
 import { fillFromBox, toPicture, type InputMapping } from './tensor.js';
 import { decodeYolox } from './yolox.js';
@@ -25,7 +25,7 @@ export async function detectVehicles(session: ModelSession<VehiclesModel>, pictu
     const detections = readDetections(session.entry, output, mappings[i] as InputMapping, picture);
     return regions.length === 1 ? detections : detections.map((d) => demoteCut(d, region, picture));
   });
-  return suppress(found, session.entry.thresholds.nms);
+  return averaged(suppress(found, session.entry.thresholds.nms), found);
 }
 
 /** One region's tensors as detections in picture pixels, above the score threshold; boxes clipped to the picture. */
