@@ -10,7 +10,7 @@ import { lookAt } from '../health/look.js';
 import { classifyVehicles, impliedAttributes } from '../models/attributes.js';
 import { loadManifest, type AttributesModel, type ModelEntry, type PlatesModel, type ReaderModel, type VehiclesModel } from '../models/manifest.js';
 import type { Detection } from '../models/nms.js';
-import { assignPlates, findPlates } from '../models/plate-finder.js';
+import { findPlates } from '../models/plate-finder.js';
 import { readPlates } from '../models/plate-reader.js';
 import { detectionRegions, REGION_DEFAULTS } from '../models/regions.js';
 import { ModelSession } from '../models/session.js';
@@ -174,7 +174,7 @@ export class Eyes {
     const searched = plateCandidates(found, berths);
     if (!finder || !reader || searched.length === 0) return read;
     const boxes = searched.map((d) => d.box);
-    const plates = assignPlates(boxes, await timedAsync(times, 'plates', boxes.length, () => findPlates(finder, picture, boxes)));
+    const plates = await timedAsync(times, 'plates', boxes.length, () => findPlates(finder, picture, boxes));
     const count = plates.filter((p) => p !== null).length;
     if (count === 0) return read;
     const readings = await timedAsync(times, 'read', count, () => readPlates(reader, this.#charset, picture, plates));

@@ -5,7 +5,8 @@ import type { Picture } from '../decode/picture.js';
 import { ctcGreedy } from './ctc.js';
 import type { ModelInput, ReaderModel, VehiclesModel } from './manifest.js';
 import { averaged, suppress, type Detection } from './nms.js';
-import { assignPlates, closeUp, plausible } from './plate-finder.js';
+import { assignPlates } from './plate-assignment.js';
+import { closeUp, peaks, plausible } from './plate-finder.js';
 import { fillFromBands, plateBands, subQuad } from './rectify.js';
 import { detectionRegions, REGION_DEFAULTS } from './regions.js';
 import { fillFromBox, placeInput, toPicture } from './tensor.js';
@@ -223,9 +224,34 @@ describe('plates', () => {
     const near: Box = { x: 100, y: 200, width: 300, height: 200 };
     const far: Box = { x: 300, y: 120, width: 200, height: 240 };
     // Found in both crops: the middle low of the near one.
-    expect(assignPlates([near, far], [{ corners: quadAt(300, 330), score: 0.8 }, { corners: quadAt(301, 331), score: 0.9 }]).map((p) => p !== null)).toEqual([true, false]);
-    expect(assignPlates([near, far], [{ corners: quadAt(220, 330), score: 0.8 }, { corners: quadAt(380, 280), score: 0.9 }]).map((p) => p !== null)).toEqual([true, true]);
-    expect(assignPlates([near], [null])).toEqual([null]);
+    expect(assignPlates([near, far], [[{ corners: quadAt(300, 330), score: 0.8 }], [{ corners: quadAt(301, 331), score: 0.9 }]]).map((p) => p !== null)).toEqual([true, false]);
+    expect(assignPlates([near, far], [[{ corners: quadAt(220, 330), score: 0.8 }], [{ corners: quadAt(380, 280), score: 0.9 }]]).map((p) => p !== null)).toEqual([true, true]);
+    expect(assignPlates([near], [[]])).toEqual([null]);
+  });
+
+  it('of a row seen along its length go to their own cars, even where a crop shows the nearer neighbour’s best', () => {
+    // The farther car's crop holds both plates, the nearer car's only its own, which is the surer one in both.
+    const far: Box = { x: 949, y: 120, width: 226, height: 142 };
+    const near: Box = { x: 1015, y: 140, width: 240, height: 160 };
+    const [farPlate, nearPlate] = [quadAt(1045, 183), quadAt(1043, 229)];
+    const found = [[{ corners: nearPlate, score: 0.98 }, { corners: farPlate, score: 0.9 }], [{ corners: nearPlate, score: 0.98 }]];
+    expect(assignPlates([far, near], found).map((p) => p?.corners)).toEqual([farPlate, nearPlate]);
+    // Its own plate hidden, the farther car gets none rather than its neighbour's.
+    expect(assignPlates([far, near], [[{ corners: nearPlate, score: 0.98 }], [{ corners: nearPlate, score: 0.8 }]]).map((p) => p?.corners ?? null)).toEqual([null, nearPlate]);
+  });
+
+  it('are taken over where the holder has another', () => {
+    const [a, b]: [Box, Box] = [{ x: 0, y: 100, width: 200, height: 150 }, { x: 120, y: 100, width: 200, height: 150 }];
+    const [one, two] = [quadAt(125, 190), quadAt(210, 195)];
+    const found = [[{ corners: one, score: 0.9 }], [{ corners: one, score: 0.99 }, { corners: two, score: 0.6 }]];
+    expect(assignPlates([a, b], found).map((p) => p?.corners)).toEqual([one, two]);
+  });
+
+  it('are the peaks of a heat map, each once', () => {
+    const mapping = { originX: 0, originY: 0, offsetX: 0, offsetY: 0, scaleX: 1, scaleY: 1 };
+    const corners = Float32Array.from([quadAt(10, 10), quadAt(12, 11), quadAt(150, 40), quadAt(90, 90), quadAt(300, 10)].flatMap((q) => q.flat()));
+    expect(peaks(Float32Array.from([0.8, 0.9, 0.7, 0.3, 0.6]), corners, mapping, 0.5).map((p) => [p.corners[0][0], Math.round(p.score * 10)])).toEqual([[12, 9], [150, 7], [300, 6]]);
+    expect(peaks(new Float32Array(5), corners, mapping, 0.5)).toEqual([]);
   });
 
   it('that were small in the first look get a closer crop around them', () => {

@@ -2,7 +2,7 @@ import type { Picture } from '../decode/picture.js';
 import type { PlateColour, PlateReading } from '../observation.js';
 import { ctcGreedy } from './ctc.js';
 import type { ReaderModel } from './manifest.js';
-import type { FoundPlate } from './plate-finder.js';
+import type { FoundPlate } from './plate-assignment.js';
 import { fillFromBands, plateBands, type Band } from './rectify.js';
 import type { ModelSession, Output } from './session.js';
 import { part } from './vehicle-detector.js';
