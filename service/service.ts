@@ -14,9 +14,11 @@ import { ReadModel } from './api/read-model.js';
 import type { Config } from './config/config.js';
 import type { Site, SiteCamera } from './config/site.js';
 import { Core } from './core.js';
-import { CameraStream, type CameraStreamStatus } from './live/camera-stream.js';
+import { CameraStream } from './live/camera-stream.js';
 import { Feed } from './live/feed.js';
+import type { LiveStream, StreamStatus, UnitSink } from './live/live-stream.js';
 import { ProblemBoard } from './live/problems.js';
+import { RtspStream } from './live/rtsp-stream.js';
 import { createMetrics } from './metrics.js';
 import { buildPlatform } from './platforms/build-platform.js';
 import { PlatformLink } from './platforms/platform-link.js';
@@ -40,7 +42,7 @@ export class BerthwatchService {
   readonly #feed: Feed;
   readonly #problems: ProblemBoard;
   readonly #metrics = createMetrics();
-  readonly #streams = new Map<string, CameraStream>();
+  readonly #streams = new Map<string, LiveStream>();
   readonly #platforms: Platform[];
   #core: Core | null = null;
   #links: PlatformLink[] = [];
@@ -181,48 +183,55 @@ export class BerthwatchService {
   /** Starts the streams of all cameras of the site. */
   #follow(core: Core): void {
     for (const camera of core.site.cameras) {
-      if (!camera.gb28181 || this.#streams.has(camera.id)) continue;
+      if ((!camera.gb28181 && !camera.rtsp) || this.#streams.has(camera.id)) continue;
       const stream = this.#stream(camera, core);
       this.#streams.set(camera.id, stream);
       stream.start();
     }
   }
 
-  #stream(camera: SiteCamera, core: Core): CameraStream {
+  #stream(camera: SiteCamera, core: Core): LiveStream {
     const { config, clock, logger } = this.#options;
-    const { gb28181 } = config;
+    const { gb28181, rtsp } = config;
     if (!this.#gb || !this.#ports || !this.#ssrcs) throw new BerthwatchError('internal', 'SERVICE_ORDER', 'streams were started before signalling');
-    let before: CameraStreamStatus['state'] = 'none';
+    const common = { camera, sink: this.#sink(camera, core), clock, logger: logger.child({ cameraId: camera.id }), onState: this.#onState(camera) };
+    if (camera.rtsp) return new RtspStream({ ...common, timeoutMs: rtsp.timeout, retry: { firstMs: rtsp.retry.first, longestMs: rtsp.retry.longest } });
     return new CameraStream({
-      camera,
+      ...common,
       server: this.#gb,
       ports: this.#ports,
       ssrcs: this.#ssrcs,
       isForeignSsrc: (ssrc) => [...this.#streams].some(([cameraId, stream]) => cameraId !== camera.id && stream.ssrc === ssrc),
-      sink: {
-        append: (unit) => {
-          this.#metrics.unitsReceived.inc({ camera: camera.id });
-          this.#metrics.bytesReceived.inc({ camera: camera.id }, unit.data.length);
-          core.log.append(unit);
-        },
-        discontinuity: (cameraId, reason) => core.log.discontinuity(cameraId, reason),
-        streamEnded: (cameraId) => core.log.streamEnded(cameraId),
-      },
-      clock,
-      logger: logger.child({ cameraId: camera.id }),
       bindHost: gb28181.host,
       mediaHost: gb28181.advertisedHost ?? gb28181.host,
       firstPacketTimeoutMs: gb28181.firstPacketTimeout,
       silenceTimeoutMs: gb28181.silenceTimeout,
       retry: { firstMs: gb28181.retry.first, longestMs: gb28181.retry.longest },
-      onState: (status) => {
-        if (status.state === 'streaming' && before !== 'streaming') this.#feed.publish('stream-up', { cameraId: camera.id, codec: status.codec, transport: camera.gb28181?.transport ?? null });
-        if (status.state !== 'streaming' && before === 'streaming') this.#feed.publish('stream-down', { cameraId: camera.id, reason: status.diagnosis });
-        before = status.state;
-        this.#problems.set(`camera/${camera.id}`, status.state === 'streaming' ? null : (status.diagnosis ?? null));
-      },
       onMediaEvent: (event: MediaEvent) => this.#metrics.mediaEvents.inc({ camera: camera.id, event: event.type }),
     });
+  }
+
+  #sink(camera: SiteCamera, core: Core): UnitSink {
+    return {
+      append: (unit) => {
+        this.#metrics.unitsReceived.inc({ camera: camera.id });
+        this.#metrics.bytesReceived.inc({ camera: camera.id }, unit.data.length);
+        core.log.append(unit);
+      },
+      discontinuity: (cameraId, reason) => core.log.discontinuity(cameraId, reason),
+      streamEnded: (cameraId) => core.log.streamEnded(cameraId),
+    };
+  }
+
+  #onState(camera: SiteCamera): (status: StreamStatus) => void {
+    let before: StreamStatus['state'] = 'none';
+    const transport = camera.gb28181?.transport ?? (camera.rtsp ? `rtsp-${camera.rtsp.transport}` : null);
+    return (status) => {
+      if (status.state === 'streaming' && before !== 'streaming') this.#feed.publish('stream-up', { cameraId: camera.id, codec: status.codec, transport });
+      if (status.state !== 'streaming' && before === 'streaming') this.#feed.publish('stream-down', { cameraId: camera.id, reason: status.diagnosis });
+      before = status.state;
+      this.#problems.set(`camera/${camera.id}`, status.state === 'streaming' ? null : (status.diagnosis ?? null));
+    };
   }
 
   async #startApi(core: Core): Promise<string> {

@@ -2,7 +2,7 @@ import type { PlatformLink } from '../platforms/platform-link.js';
 import type { Database } from '../../storage/catalogue/database.js';
 import type { Site, SiteCamera } from '../config/site.js';
 import type { BerthBoard } from '../live/berth-board.js';
-import type { CameraStream } from '../live/camera-stream.js';
+import type { LiveStream } from '../live/live-stream.js';
 import { readCounts, readVisits, type VisitRecord } from '../records/visit-reader.js';
 import type { VisitFilter } from './routes.js';
 import type { CameraView, StatusView, VisitView } from './schemas.js';
@@ -12,7 +12,7 @@ export interface ReadModelParts {
   database: Database;
   site: () => Site;
   board: BerthBoard;
-  streams: ReadonlyMap<string, CameraStream>;
+  streams: ReadonlyMap<string, LiveStream>;
   isOnline: (deviceId: string) => boolean;
   links: readonly PlatformLink[];
   problems: ProblemBoard;
@@ -49,12 +49,12 @@ export class ReadModel {
       lot: camera.lot,
       width: camera.width,
       height: camera.height,
-      online: camera.gb28181 !== null && isOnline(camera.gb28181.deviceId),
+      online: camera.gb28181 ? isOnline(camera.gb28181.deviceId) : stream?.status.state === 'streaming',
       stream: {
         state: stream?.status.state ?? 'none',
         diagnosis: stream?.status.diagnosis ?? null,
         codec: stream?.status.codec ?? null,
-        transport: camera.gb28181?.transport ?? null,
+        transport: camera.gb28181?.transport ?? (camera.rtsp ? `rtsp-${camera.rtsp.transport}` : null),
         lastUnitAt: stream?.status.lastUnitAt ?? null,
         lostPackets: stats?.lostPackets ?? 0,
         strangers: stats?.strangerPackets ?? 0,

@@ -39,6 +39,11 @@ export async function importSite(file: string, configFile: string | null): Promi
 /** `berthwatch site export`. */
 export async function exportSite(configFile: string | null, passwords: boolean): Promise<void> {
   const site = await withCatalogue(loadConfig(configFile), (database) => new SiteStore(database).read());
-  if (!passwords) for (const camera of site.cameras) if (camera.gb28181) camera.gb28181.password = null;
+  if (!passwords) {
+    for (const camera of site.cameras) {
+      if (camera.gb28181) camera.gb28181.password = null;
+      if (camera.rtsp) camera.rtsp.password = null;
+    }
+  }
   process.stdout.write(stringify(site));
 }

@@ -59,6 +59,13 @@ export const ConfigSchema = z.strictObject({
       retry: z.strictObject({ first: duration.prefault('2s'), longest: duration.prefault('1m') }).prefault({}),
     })
     .prefault({}),
+  rtsp: z
+    .strictObject({
+      /** How long an RTSP camera may take to answer, and be silent while it streams. */
+      timeout: duration.prefault('10s'),
+      retry: z.strictObject({ first: duration.prefault('2s'), longest: duration.prefault('1m') }).prefault({}),
+    })
+    .prefault({}),
   footage: z.strictObject({ segment: duration.prefault('60s'), retention: duration.prefault('30d') }).prefault({}),
   vision: z
     .strictObject({

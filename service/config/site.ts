@@ -26,6 +26,16 @@ const BerthSchema = z
   })
   .refine((berth) => area(berth.polygon) >= 400, { path: ['polygon'], message: 'encloses less than 400 square pixels: are its corners in order?' });
 
+/** An RTSP camera. User and password have their own keys, so that they can be left out of exports and logs. */
+const RtspSchema = z.strictObject({
+  url: z
+    .url({ protocol: /^rtsp$/, error: 'must be an address like rtsp://192.0.2.5:554/stream1' })
+    .refine((url) => URL.canParse(url) && new URL(url).username === '' && new URL(url).password === '', 'must not hold user or password: write them into rtsp.user and rtsp.password'),
+  user: z.string().min(1).nullable().prefault(null),
+  password: z.string().nullable().prefault(null),
+  transport: z.enum(['tcp', 'udp']).prefault('tcp'),
+});
+
 const CameraSchema = z
   .strictObject({
     id: z.string().regex(/^[\w-]{1,64}$/, 'letters, digits, "_" and "-", at most 64'),
@@ -37,6 +47,7 @@ const CameraSchema = z
       .strictObject({ deviceId: gbId, channelId: gbId, password: z.string().min(1).nullable().prefault(null), transport: z.enum(MEDIA_TRANSPORTS).prefault('tcp-passive') })
       .nullable()
       .prefault(null),
+    rtsp: RtspSchema.nullable().prefault(null),
     lot: z.string(),
     roadSection: z.string().min(1).max(64),
     /** 拍摄方向, printed on evidence. */
@@ -47,6 +58,7 @@ const CameraSchema = z
     berths: z.array(BerthSchema).min(1).max(64),
   })
   .superRefine((camera, context) => {
+    if (camera.gb28181 && camera.rtsp) context.addIssue({ code: 'custom', path: ['rtsp'], message: 'a camera is taken in by gb28181 or by rtsp, not by both' });
     camera.berths.forEach((berth, i) => {
       const inside = overlapArea(berth.polygon, boxPolygon({ x: 0, y: 0, width: camera.width, height: camera.height })) / area(berth.polygon);
       if (inside < LEAST_VISIBLE) context.addIssue({ code: 'custom', path: ['berths', i, 'polygon'], message: `lies outside the picture of ${camera.width}×${camera.height} by more than a third` });

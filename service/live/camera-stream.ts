@@ -1,7 +1,6 @@
 import { sleep, type Clock } from '../../base/clock.js';
 import { messageOf } from '../../base/errors.js';
 import type { Logger } from '../../base/logger.js';
-import type { AccessUnit } from '../../ingest/access-unit.js';
 import { noMedia } from '../../ingest/gb28181/diagnosis.js';
 import type { GbServer } from '../../ingest/gb28181/server.js';
 import type { GbSession } from '../../ingest/gb28181/session.js';
@@ -10,14 +9,8 @@ import type { MediaEvent } from '../../ingest/media/media-event.js';
 import { MediaReceiver } from '../../ingest/media/media-receiver.js';
 import type { PortPool } from '../../ingest/media/port-pool.js';
 import type { SiteCamera } from '../config/site.js';
+import { NO_STREAM, type LiveStream, type StreamStatus, type UnitSink } from './live-stream.js';
 import { Wake } from './wake.js';
-
-/** Takes what a stream yields: the footage log. */
-export interface UnitSink {
-  append(unit: AccessUnit): void;
-  discontinuity(cameraId: string, reason: string): void;
-  streamEnded(cameraId: string): void;
-}
 
 export interface CameraStreamOptions {
   camera: SiteCamera;
@@ -35,16 +28,8 @@ export interface CameraStreamOptions {
   firstPacketTimeoutMs: number;
   silenceTimeoutMs: number;
   retry: { firstMs: number; longestMs: number };
-  onState: (status: CameraStreamStatus) => void;
+  onState: (status: StreamStatus) => void;
   onMediaEvent: (event: MediaEvent) => void;
-}
-
-export interface CameraStreamStatus {
-  state: 'none' | 'waiting' | 'inviting' | 'streaming';
-  /** Why there is no stream, for people. */
-  diagnosis: string | null;
-  codec: string | null;
-  lastUnitAt: number | null;
 }
 
 const INVITE_TIMEOUT_MS = 10_000;
@@ -55,13 +40,13 @@ const BYE_HEAD_START_MS = 1_000;
  * the footage log, and begins again after whatever ended the stream, with growing pauses while it keeps failing. The
  * session is always ended with BYE, and port and SSRC rest before anybody else gets them.
  */
-export class CameraStream {
+export class CameraStream implements LiveStream {
   readonly #options: CameraStreamOptions;
   readonly #abort = new AbortController();
   readonly #online = new Wake();
   #receiver: MediaReceiver | null = null;
   #ssrc: number | null = null;
-  #status: CameraStreamStatus = { state: 'none', diagnosis: null, codec: null, lastUnitAt: null };
+  #status = NO_STREAM;
   #running: Promise<void> = Promise.resolve();
   #unsubscribe: () => void = () => undefined;
 
@@ -83,7 +68,7 @@ export class CameraStream {
     await this.#running;
   }
 
-  get status(): CameraStreamStatus {
+  get status(): StreamStatus {
     return this.#status;
   }
 
@@ -177,7 +162,7 @@ export class CameraStream {
     }
   }
 
-  #set(change: Partial<CameraStreamStatus>): void {
+  #set(change: Partial<StreamStatus>): void {
     this.#status = { ...this.#status, ...change };
     this.#options.onState(this.#status);
   }

@@ -1,12 +1,12 @@
 /**
- * Program of the demux child: `demux-child FILE`. Reads a recording with FFmpeg's demuxers and writes its pictures to file
- * descriptor 3 (demux-protocol.ts). A process of its own, because damaged files can crash native code.
+ * Program of the demux child: reads a recording, or a camera's RTSP stream, with FFmpeg's demuxers and writes its pictures to
+ * file descriptor 3 (demux-protocol.ts). A process of its own, because damaged bytes can crash native code.
  */
 import { createWriteStream } from 'node:fs';
 import { once } from 'node:events';
 import { AVERROR_EAGAIN, AVERROR_EOF, AVMEDIA_TYPE_VIDEO, AV_CODEC_ID_H264, AV_CODEC_ID_HEVC, AV_LOG_QUIET, AV_NOPTS_VALUE } from 'node-av/constants';
 import { BitStreamFilter, BitStreamFilterContext, Dictionary, FFmpegError, FormatContext, Log, Packet, type Stream } from 'node-av/lib';
-import { encodeMessage, encodePicture, WINDOW, type DemuxFault } from './demux-protocol.js';
+import { encodeMessage, encodePicture, INPUT_VARIABLE, WINDOW, type DemuxFault, type DemuxInput } from './demux-protocol.js';
 
 /** Containers that recordings come in. Playlists and anything else that opens further files or addresses stay out. */
 const FORMATS = 'mov,mp4,m4a,3gp,3g2,mj2,mpegts,mpeg,mpegvideo,h264,hevc,matroska,webm,avi,flv';
@@ -41,12 +41,40 @@ async function send(bytes: Buffer): Promise<void> {
 
 const reason = (code: number): string => FFmpegError.strerror(code);
 
-async function open(file: string): Promise<{ input: FormatContext; video: Stream; filter: BitStreamFilterContext }> {
+async function openFile(input: FormatContext, path: string): Promise<void> {
+  const opened = await input.openInput(`file:${path}`, null, Dictionary.fromObject({ protocol_whitelist: 'file', format_whitelist: FORMATS }));
+  if (opened < 0) throw new Fault('INGEST_FILE_UNREADABLE', `is no recording that can be read (${reason(opened)}); MP4, MPEG-TS, MPEG-PS, Matroska, H.264 and H.265 can`);
+}
+
+async function openRtsp(input: FormatContext, { url, transport, timeoutMs }: Extract<DemuxInput, { kind: 'rtsp' }>): Promise<void> {
+  const options = Dictionary.fromObject({
+    // A camera's answer must not make us open files or other addresses' playlists.
+    protocol_whitelist: 'rtsp,rtp,udp,tcp',
+    format_whitelist: 'rtsp,sdp,rtp',
+    rtsp_transport: transport,
+    allowed_media_types: 'video',
+    timeout: String(timeoutMs * 1000),
+    buffer_size: String(2 << 20),
+  });
+  const opened = await input.openInput(url, null, options);
+  if (opened < 0) throw new Fault('INGEST_RTSP_REFUSED', explainRtsp(opened, transport));
+}
+
+/** What people can do about it, for the errors that happen. */
+function explainRtsp(code: number, transport: string): string {
+  const text = reason(code);
+  if (/401|unauthori[sz]ed/i.test(text)) return 'wants another user or password (401)';
+  if (/404|not found/i.test(text)) return 'does not know this path (404): compare it with the stream paths in its manual';
+  if (/refused/i.test(text)) return 'takes no connection there (refused): check its RTSP port, and that RTSP is switched on';
+  if (/timed out|timeout/i.test(text)) return 'did not answer in time: check its address, its power and the network between';
+  if (/461|unsupported transport|not supported/i.test(text)) return `does not send over ${transport}: choose the other rtsp.transport`;
+  return `cannot be opened (${text})`;
+}
+
+async function open(from: DemuxInput): Promise<{ input: FormatContext; video: Stream; filter: BitStreamFilterContext }> {
   const input = new FormatContext();
   input.allocContext();
-  const options = Dictionary.fromObject({ protocol_whitelist: 'file', format_whitelist: FORMATS });
-  const opened = await input.openInput(`file:${file}`, null, options);
-  if (opened < 0) throw new Fault('INGEST_FILE_UNREADABLE', `is no recording that can be read (${reason(opened)}); MP4, MPEG-TS, MPEG-PS, Matroska, H.264 and H.265 can`);
+  await (from.kind === 'file' ? openFile(input, from.path) : openRtsp(input, from));
   const found = await input.findStreamInfo(null);
   if (found < 0) throw new Fault('INGEST_FILE_UNREADABLE', `holds no streams that can be read (${reason(found)})`);
   const index = input.findBestStream(AVMEDIA_TYPE_VIDEO, -1, -1);
@@ -64,8 +92,8 @@ async function open(file: string): Promise<{ input: FormatContext; video: Stream
   return { input, video, filter };
 }
 
-async function demux(file: string): Promise<void> {
-  const { input, video, filter } = await open(file);
+async function demux(from: DemuxInput): Promise<void> {
+  const { input, video, filter } = await open(from);
   const { num, den } = video.timeBase;
   const ticks = (value: bigint): number | null => (value === AV_NOPTS_VALUE ? null : Math.round((Number(value) * num * 90_000) / den));
   const packet = new Packet();
@@ -91,6 +119,7 @@ async function demux(file: string): Promise<void> {
     const read = await input.readFrame(packet);
     if (read === AVERROR_EAGAIN) continue;
     if (read < 0) {
+      if (from.kind === 'rtsp') throw new Fault('INGEST_RTSP_ENDED', read === AVERROR_EOF ? 'ended the stream' : `sends no more (${reason(read)})`);
       if (read !== AVERROR_EOF) await send(encodeMessage('W', Buffer.from(`ends early: ${reason(read)}`)));
       break;
     }
@@ -107,7 +136,7 @@ async function demux(file: string): Promise<void> {
 
 Log.setLevel(AV_LOG_QUIET);
 try {
-  await demux(process.argv[2] ?? '');
+  await demux(JSON.parse(process.env[INPUT_VARIABLE] ?? '') as DemuxInput);
   await send(encodeMessage('D', Buffer.alloc(0)));
 } catch (error) {
   const fault: DemuxFault =

@@ -1,3 +1,12 @@
+/** What a demux child reads. It comes by its environment, for an address may hold a password. */
+export type DemuxInput =
+  | { kind: 'file'; path: string }
+  /** `url` with user and password where the camera wants them. */
+  | { kind: 'rtsp'; url: string; transport: 'tcp' | 'udp'; timeoutMs: number };
+
+/** The environment variable that holds a `DemuxInput` as JSON. */
+export const INPUT_VARIABLE = 'BERTHWATCH_DEMUX_INPUT';
+
 /**
  * What the demux child writes to its parent, message after message:
  *
