@@ -62,6 +62,22 @@ function findOccupant(frame: Frame, b: number, occupant: Occupant, own: Sighting
   return heir;
 }
 
+/** Sizes, as areas in the picture, that one vehicle can have within a few metres. */
+const LIKE_SIZE = 2.5;
+
+/**
+ * Whether the sighting that goes on under the occupant's track can be it on its way out. While somebody large passes close by,
+ * tracking may go over to a part of that: another size, another plate.
+ */
+function resembles(occupant: Occupant, own: Sighting): boolean {
+  const [, , width, height] = occupant.rest.box;
+  const { box, plate } = own.vehicle;
+  const ratio = (box.width * box.height) / (width * height);
+  if (ratio > LIKE_SIZE || ratio < 1 / LIKE_SIZE) return false;
+  const known = occupant.visit.plate;
+  return known.status !== 'read' || !plate || plate.text === '' || plateDistance(plate.text, known.text) < 4;
+}
+
 /** Takes the plate reading of this frame, and tells a plate that became known or clearly was another. */
 function hearPlate(frame: Frame, occupant: Occupant, sighting: Sighting, moving: boolean): void {
   const reading = frame.inferred ? readingOf(sighting.vehicle, frame.now) : null;
@@ -166,7 +182,7 @@ export function lookAtOccupied(frame: Frame, b: number): void {
   const seen = findOccupant(frame, b, occupant, own);
   if (seen) return sighted(frame, b, berth, occupant, seen);
 
-  if (own) {
+  if (own && resembles(occupant, own)) {
     occupant.absentSince ??= now;
     occupant.movedOut = true;
     hearPlate(frame, occupant, own, true);

@@ -11,11 +11,14 @@ def view(rng, img, rec, size, scale_range):
     """A random affine view of a record: (picture, boxes, cls, quads, ignore) in a picture of `size` (w, h)."""
     w, h = size
     fit = min(w / rec["w"], h / rec["h"])
-    # mostly the scale at which pictures are looked at in service, sometimes one vehicle much nearer
-    if len(rec["boxes"]) and rng.random() < 0.2:
-        b = rec["boxes"][rng.integers(len(rec["boxes"]))]
+    # mostly the scale at which pictures are looked at in service, sometimes one vehicle much nearer: lorries and buses above all,
+    # which pass close by and fill half a picture
+    large = [b for b, c in zip(rec["boxes"], rec["cls"]) if c in (1, 2)]
+    if len(rec["boxes"]) and rng.random() < (0.55 if large else 0.2):
+        pool = large if large and rng.random() < 0.75 else rec["boxes"]
+        b = pool[rng.integers(len(pool))]
         centre = np.array([(b[0] + b[2]) / 2, (b[1] + b[3]) / 2])
-        want = np.exp(rng.uniform(np.log(20), np.log(w * 0.5)))  # its longer side in the network's input
+        want = np.exp(rng.uniform(np.log(w * 0.2), np.log(w * 1.1))) if pool is large else np.exp(rng.uniform(np.log(20), np.log(w * 0.5)))  # its longer side in the network's input
         k = float(np.clip(want / max(b[2] - b[0], b[3] - b[1], 4), fit * 0.7, fit * 6.0))
         target = np.array([rng.uniform(0.1, 0.9) * w, rng.uniform(0.1, 0.9) * h])
     else:
