@@ -38,24 +38,36 @@ function coloursDiffer(a: BodyColour, b: BodyColour): boolean {
   return !(neutral(a) && neutral(b)) || (a !== 'grey' && b !== 'grey');
 }
 
+/** Boxes of one vehicle that stands still overlap at least this much, hidden in part or not. */
+const SAME_PLACE = 0.8;
+
+/** A vehicle at the very place of the occupant is it where there was no time for another to come, or where it carries its plate. */
+function stillThere(frame: Frame, occupant: Occupant, sighting: Sighting): boolean {
+  if (frame.now - occupant.lastOverlap.t < frame.p.swapSeconds * 1000) return true;
+  const known = occupant.visit.plate;
+  const verdict = votePlate(sighting.track.readings);
+  return known.status === 'read' && verdict.status === 'read' && verdict.text === known.text;
+}
+
 /** The sighting that shows the occupant, if any. */
 function findOccupant(frame: Frame, b: number, occupant: Occupant, own: Sighting | undefined): Sighting | null {
   const { p } = frame;
   if (own && (own.overlaps[b]?.vehicleShare ?? 0) > (own.sample.quad ? p.clearShare : p.clearShareGuessed)) return own;
   // Tracking may have lost it, or gone away with a passing vehicle: who stands where it stood, and did not come from elsewhere?
   const ground = frame.grounds[b] as BerthGround;
-  const held = new Set(frame.berths.map((berth) => berth.occupant?.trackKey));
+  // A track that another berth's occupant is known by, unless it is not over there: tracks are exchanged behind a passing vehicle.
+  const held = (s: Sighting): boolean => frame.berths.some(({ occupant: other }, i) => other?.trackKey === s.track.key && (s.overlaps[i]?.vehicleShare ?? 0) > p.clearShare);
   let heir: Sighting | null = null;
   let best = own ? 0.7 : 0.5;
   for (const sighting of frame.sightings) {
-    if (sighting === own || held.has(sighting.track.key)) continue;
+    if (sighting === own || held(sighting)) continue;
     const overlap = sighting.overlaps[b];
     if (!overlap || standing(overlap, p) < p.keepShare) continue;
     const iou = boxIou(boxOf(sighting.sample.box), boxOf(occupant.rest.box));
     if (iou < best) continue;
     const first = sighting.track.samples[0];
     const origin = first && displacement(ground, first, occupant.rest);
-    if (origin == null || origin > 2 * restRadius(ground, p)) continue;
+    if (!(iou >= SAME_PLACE && stillThere(frame, occupant, sighting)) && (origin == null || origin > 2 * restRadius(ground, p))) continue;
     heir = sighting;
     best = iou;
   }

@@ -17,6 +17,8 @@ export interface ParkingParameters {
   leaveLooks: number;
   /** A newcomer that seems to stand where the occupant was last seen has to stand this long before it displaces it. */
   displaceSeconds: number;
+  /** Nobody leaves a berth and is followed by another at the same place in less time. */
+  swapSeconds: number;
   /** No usable picture for longer than this is an outage: nobody knows what happened meanwhile. */
   outageSeconds: number;
   /** An occupant unseen (hidden, missed or in an outage) for longer than this is compared again with what was parked. */
@@ -63,6 +65,7 @@ export const DEFAULT_PARAMETERS: ParkingParameters = {
   leaveMissingSeconds: 12,
   leaveLooks: 2,
   displaceSeconds: 8,
+  swapSeconds: 8,
   outageSeconds: 15,
   recheckAfterSeconds: 15,
   recheckSeconds: 30,
