@@ -43,7 +43,7 @@ ENTRIES = {
         "outputs": {"boxes": "boxes", "scores": "scores", "quads": "quads"},
         "classes": vehicle_net.CLASSES, "licence": "Apache-2.0",
         "trainedOn": [*REAL_VEHICLES, *RENDERED],
-        "accuracy": {}, "thresholds": {"score": 0.35, "nms": 0.5},
+        "accuracy": {}, "thresholds": {"score": 0.42, "nms": 0.45},
         "note": "A further output `front` [N,A] (0.5 to 1) says how sure the network is which end of the quad is the front."},
     "plates": lambda: {
         "id": "plates-v1", "task": "plates", "family": "corner-heatmap", "file": "plates-v1.onnx", "sha256": "",
