@@ -1,10 +1,12 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
 import { z } from 'zod';
 import { applyHomography, centroid, type Homography, type Point } from '../../base/geometry.js';
 import { BerthwatchError } from '../../base/errors.js';
 import { program } from '../../base/program-root.js';
 import { SiteSchema, type Site } from '../config/site.js';
+import { seenFrom } from './hidden.js';
 
 const PointSchema = z.tuple([z.number(), z.number()]);
 
@@ -34,7 +36,12 @@ const TruthSchema = z.object({
   visits: z.array(z.object({ berth: z.string(), vehicle: z.string(), enteredFrame: z.number().nullable(), leftFrame: z.number().nullable() })),
 });
 
-export type SceneTruth = z.output<typeof TruthSchema>;
+/** One line of a scene's frames file. */
+const FrameSchema = z.object({ f: z.number(), vehicles: z.array(z.object({ id: z.string(), visible: z.number() })) });
+
+/** A visit of the scenario, with the pictures from which its enter and leave can be seen (`seenFrom`). */
+export type SceneVisit = z.output<typeof TruthSchema>['visits'][number] & { enterSeenFrame: number | null; leaveSeenFrame: number | null };
+export type SceneTruth = Omit<z.output<typeof TruthSchema>, 'visits'> & { visits: SceneVisit[] };
 
 /** A scene with the camera that shows it. */
 export interface Scene {
@@ -84,12 +91,24 @@ export function readScenes(): Scene[] {
   return SCENES.map((scene) => {
     const clipFile = join(sceneFolder(), `${scene.name}.mp4`);
     const truthFile = join(sceneFolder(), `${scene.name}.truth.json`);
-    for (const file of [clipFile, truthFile]) {
+    const framesFile = join(sceneFolder(), `${scene.name}.frames.jsonl.gz`);
+    for (const file of [clipFile, truthFile, framesFile]) {
       if (!existsSync(file)) throw new BerthwatchError('not-found', 'DEMO_SCENE', `${file} is missing; the demo's clips come with the repository (test/scenes/README.md says how they are rendered)`);
     }
-    const truth = TruthSchema.parse(JSON.parse(readFileSync(truthFile, 'utf8')));
+    const truth = withHidden(TruthSchema.parse(JSON.parse(readFileSync(truthFile, 'utf8'))), framesFile);
     return { truth, clipFile, cameraId: scene.cameraId, deviceId: scene.deviceId, transport: scene.transport, lotCode: scene.lotCode };
   });
+}
+
+function withHidden(truth: z.output<typeof TruthSchema>, framesFile: string): SceneTruth {
+  const shares = new Map<string, Map<number, number>>();
+  for (const line of gunzipSync(readFileSync(framesFile)).toString('utf8').split('\n')) {
+    if (line === '') continue;
+    const { f, vehicles } = FrameSchema.parse(JSON.parse(line));
+    for (const { id, visible } of vehicles) shares.set(id, (shares.get(id) ?? new Map<number, number>()).set(f, visible));
+  }
+  const seen = (vehicle: string, frame: number | null): number | null => (frame === null ? null : seenFrom(frame, truth.fps, truth.frames, (f) => shares.get(vehicle)?.get(f) ?? 0));
+  return { ...truth, visits: truth.visits.map((visit) => ({ ...visit, enterSeenFrame: seen(visit.vehicle, visit.enteredFrame), leaveSeenFrame: seen(visit.vehicle, visit.leftFrame) })) };
 }
 
 /** The site file of the demo: one lot a road section, so that its berth counts depend on one camera alone. */

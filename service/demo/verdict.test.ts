@@ -43,8 +43,8 @@ describe('expectedVisits', () => {
       berths: [{ id: 'b1', number: '101' }, { id: 'b2', number: '102' }],
       vehicles: [{ id: 'v1', plate: { text: '鲁B12345', colour: 'blue' } }, { id: 'v2', plate: null }],
       visits: [
-        { berth: 'b1', vehicle: 'v1', enteredFrame: 250, leftFrame: 750 },
-        { berth: 'b2', vehicle: 'v2', enteredFrame: null, leftFrame: null },
+        { berth: 'b1', vehicle: 'v1', enteredFrame: 250, leftFrame: 750, enterSeenFrame: 250, leaveSeenFrame: 800 },
+        { berth: 'b2', vehicle: 'v2', enteredFrame: null, leftFrame: null, enterSeenFrame: null, leaveSeenFrame: null },
       ],
     },
   } as unknown as Scene;
@@ -54,7 +54,7 @@ describe('expectedVisits', () => {
     timeline.add({ at: START, position: 0 });
     timeline.add({ at: START + 60_000, position: 1500 });
     expect(expectedVisits(scene, timeline, START + 60_000, 5_000)).toEqual([
-      { lotCode: 'L1', berthNumber: '101', plate: '鲁B12345', entered: moment(10_000), stood: false, left: moment(30_000) },
+      { lotCode: 'L1', berthNumber: '101', plate: '鲁B12345', entered: moment(10_000), stood: false, left: { from: START + 30_000, to: START + 32_000 } },
       { lotCode: 'L1', berthNumber: '102', plate: '无车牌', entered: { from: START - 30_000, to: START + 30_000 }, stood: true, left: null },
       { lotCode: 'L1', berthNumber: '101', plate: '鲁B12345', entered: moment(50_000), stood: false, left: null },
     ]);

@@ -48,9 +48,10 @@ const PICTURES = { 1: 3, 2: 4 } as const;
 export function expectedVisits(scene: Scene, timeline: Timeline, until: number, marginMs: number): ExpectedVisit[] {
   const { truth } = scene;
   const reach = (OUTAGE_REACH_MS * truth.fps) / 1000;
-  const shown = (position: number): Span | null => {
-    const span = timeline.seen(position, reach);
-    return span === null || span.to > until - marginMs ? null : span;
+  /** From when it happened, and until when it may have been hidden by others. */
+  const shown = (frame: number, seenFrame: number): Span | null => {
+    const [span, visible] = [timeline.seen(frame, reach), timeline.seen(seenFrame, reach)];
+    return span === null || visible === null || visible.to > until - marginMs ? null : { from: span.from, to: Math.max(span.to, visible.to) };
   };
   const visits: ExpectedVisit[] = [];
   const loops = Math.floor(Math.max(0, timeline.shownTo) / truth.frames) + 1;
@@ -58,7 +59,7 @@ export function expectedVisits(scene: Scene, timeline: Timeline, until: number, 
     for (const visit of truth.visits) {
       const stood = visit.enteredFrame === null;
       if (stood && loop > 0) continue;
-      const entered = stood ? standing(timeline, truth.fps) : shown(loop * truth.frames + (visit.enteredFrame ?? 0));
+      const entered = stood ? standing(timeline, truth.fps) : shown(loop * truth.frames + (visit.enteredFrame ?? 0), loop * truth.frames + (visit.enterSeenFrame ?? 0));
       if (entered === null) continue;
       visits.push({
         lotCode: scene.lotCode,
@@ -66,7 +67,7 @@ export function expectedVisits(scene: Scene, timeline: Timeline, until: number, 
         plate: truth.vehicles.find((vehicle) => vehicle.id === visit.vehicle)?.plate?.text ?? '无车牌',
         entered,
         stood,
-        left: visit.leftFrame === null ? null : shown(loop * truth.frames + visit.leftFrame),
+        left: visit.leftFrame === null ? null : shown(loop * truth.frames + visit.leftFrame, loop * truth.frames + (visit.leaveSeenFrame ?? visit.leftFrame)),
       });
     }
   }
