@@ -43,9 +43,10 @@ export class Timeline {
 
   /**
    * When a change at picture `position` could be seen; null when it was not shown yet. An outage less than `reach` pictures away
-   * stretches the span over itself: what was shown just before it may be lost, and the change is then first seen behind it.
+   * stretches the span over itself: what was shown just before it may be lost, and the change is then first seen behind it. A change
+   * is believed after `confirm` pictures without an outage: shorter runs put it off to the next one.
    */
-  seen(position: number, reach: number): Span | null {
+  seen(position: number, reach: number, confirm = 0): Span | null {
     if (position > this.shownTo) return null;
     const times: number[] = [];
     this.#runs.forEach((run, i) => {
@@ -57,6 +58,12 @@ export class Timeline {
       if (shown) times.push(this.#within(run, position));
       if (before && Math.abs(first.position - position) <= reach) times.push(before.at, first.at);
     });
+    const from = Math.max(0, this.#runs.findIndex((run) => (run.at(-1) as PositionReport).position >= position));
+    for (let i = from; i + 1 < this.#runs.length; i++) {
+      const [run, next] = [this.#runs[i] as PositionReport[], this.#runs[i + 1] as PositionReport[]];
+      if ((run.at(-1) as PositionReport).position - Math.max(position, (run[0] as PositionReport).position) >= confirm) break;
+      times.push((next[0] as PositionReport).at);
+    }
     return { from: Math.min(...times), to: Math.max(...times) };
   }
 

@@ -25,6 +25,16 @@ describe('Timeline', () => {
     expect(timeline.seen(151, 50)).toBeNull();
   });
 
+  it('puts a change off while outages leave no time to confirm it', () => {
+    const timeline = new Timeline(25);
+    for (const [at, position] of [[0, 0], [2_000, 50], [10_000, 50], [12_000, 100], [20_000, 100], [32_000, 400], [40_000, 400], [41_000, 425]] as const) timeline.add({ at: START + at, position });
+    expect(timeline.seen(25, 10)).toEqual(moment(1_000));
+    // One second of the first run, two of the second are not enough; the third is.
+    expect(timeline.seen(25, 10, 225)).toEqual({ from: START + 1_000, to: START + 20_000 });
+    expect(timeline.seen(150, 10, 225)).toEqual(moment(22_000));
+    expect(timeline.seen(390, 5, 225)).toEqual({ from: START + 31_600, to: START + 40_000 });
+  });
+
   it('counts pictures that were shown after the last report of a run', () => {
     const timeline = new Timeline(25);
     timeline.add({ at: START, position: 0 });

@@ -37,6 +37,8 @@ export interface Verdict {
 export const TIME_TOLERANCE_MS = 2_500;
 /** An outage this near to an enter or leave may hide it until the pictures come again. */
 const OUTAGE_REACH_MS = 5_000;
+/** So long a change is watched before it is believed: a stand of five seconds, and the GOP that a kill may cost. */
+const CONFIRM_MS = 9_000;
 /** A vehicle that stood there from the beginning is told as soon as it was watched for a while. */
 const STANDING_TOLD_MS = 30_000;
 const PICTURES = { 1: 3, 2: 4 } as const;
@@ -47,10 +49,10 @@ const PICTURES = { 1: 3, 2: 4 } as const;
  */
 export function expectedVisits(scene: Scene, timeline: Timeline, until: number, marginMs: number): ExpectedVisit[] {
   const { truth } = scene;
-  const reach = (OUTAGE_REACH_MS * truth.fps) / 1000;
+  const [reach, confirm] = [(OUTAGE_REACH_MS * truth.fps) / 1000, (CONFIRM_MS * truth.fps) / 1000];
   /** From when it happened, and until when it may have been hidden by others. */
   const shown = (frame: number, seenFrame: number): Span | null => {
-    const [span, visible] = [timeline.seen(frame, reach), timeline.seen(seenFrame, reach)];
+    const [span, visible] = [timeline.seen(frame, reach, confirm), timeline.seen(seenFrame, reach, confirm)];
     return span === null || visible === null || visible.to > until - marginMs ? null : { from: span.from, to: Math.max(span.to, visible.to) };
   };
   const visits: ExpectedVisit[] = [];
@@ -76,7 +78,7 @@ export function expectedVisits(scene: Scene, timeline: Timeline, until: number, 
 
 /** Outages while the scenario begins put off the telling of what stands there. */
 function standing(timeline: Timeline, fps: number): Span | null {
-  const span = timeline.seen(0, (STANDING_TOLD_MS * fps) / 1000);
+  const span = timeline.seen(0, (STANDING_TOLD_MS * fps) / 1000, (CONFIRM_MS * fps) / 1000);
   return span && { from: span.from - STANDING_TOLD_MS, to: span.to + STANDING_TOLD_MS };
 }
 

@@ -1,7 +1,8 @@
-import { readFileSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { systemClock } from '../../../base/clock.js';
 import { silentLogger } from '../../../base/logger.js';
+import { program } from '../../../base/program-root.js';
 import { temporaryFolder } from '../../../service/cli/temporary-folder.js';
 import { ConfigSchema, finishConfig, type Config } from '../../../service/config/config.js';
 import type { MediaTransportKind } from '../../../ingest/media/media-transport.js';
@@ -47,6 +48,21 @@ export const pause = (ms: number): Promise<void> => new Promise((resolve) => set
 const random = (below: number): number => Math.floor(Math.random() * below);
 
 /**
+ * The program's detector with a threshold that nothing reaches: a test picture's coloured bars may look like a lorry to it, and what
+ * happens in the street is told by the tests.
+ */
+function blindModels(folder: string): string {
+  const own = join(program.root, 'models');
+  const manifest = JSON.parse(readFileSync(join(own, 'manifest.json'), 'utf8')) as { version: number; models: { task: string; file: string; thresholds: { score: number } }[] };
+  const detector = manifest.models.find((model) => model.task === 'vehicles') as (typeof manifest.models)[number];
+  detector.thresholds.score = 1;
+  mkdirSync(folder);
+  copyFileSync(join(own, detector.file), join(folder, detector.file));
+  writeFileSync(join(folder, 'manifest.json'), JSON.stringify({ version: manifest.version, models: [detector] }));
+  return join(folder, 'manifest.json');
+}
+
+/**
  * A whole small system in the test's process: the service with its own PostgreSQL and vision child, simulated cameras that show
  * a moving test picture (no vehicles), and a simulated city platform that can be broken. Its clips need ffmpeg.
  */
@@ -70,6 +86,7 @@ export class Street {
     const keys = generateKeys();
     const files = writeKeys(join(this.folder, 'keys'), keys);
     this.city = new QingdaoPlatform({ users: [{ accessId: 'street', publicKey: keys.user.publicKey }], privateKey: keys.platform.privateKey, parkingCodes: [LOT], uidRule: 'documented' });
+    const manifest = blindModels(join(this.folder, 'models'));
     const ports = 20_000 + 2 * random(5_000);
     this.config = finishConfig(
       ConfigSchema.parse({
@@ -86,6 +103,7 @@ export class Street {
           retry: { first: '300ms', longest: '3s' },
         },
         footage: { segment: '4s' },
+        vision: { manifest },
         platforms: [
           {
             kind: 'qingdao',
