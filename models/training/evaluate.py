@@ -14,6 +14,7 @@ import numpy as np
 import onnxruntime as ort
 
 import card
+import detection_eval
 import plate_data
 import plate_net
 from charset import decode, surest
@@ -27,7 +28,7 @@ from vehicle_data import iou
 from vehicle_net import HEIGHT, WIDTH
 import degrade
 
-SCORE, SCORE_VEHICLE = 0.5, 0.35  # as in the manifest
+SCORE = 0.5  # of plates, as in the manifest
 
 
 def session(file):
@@ -74,7 +75,7 @@ def real_footprints(run):
         by_picture.setdefault(v["file"], []).append(v)
     errors, held, missed = [], [], 0
     for name, vehicles in by_picture.items():
-        boxes, _, _, quads = detect(run, cv2.imread(str(DATA / name))[..., ::-1], SCORE_VEHICLE, best_class=True)
+        boxes, _, _, quads = detect(run, cv2.imread(str(DATA / name))[..., ::-1], detection_eval.SCORE, best_class=True)
         folder, _, picture = name.partition("/images/")
         unseen = picture != "" and is_validation(folder, picture)
         for v in vehicles:

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 import plate_net
-from detection_eval import detect, heading_error
+from detection_eval import SCORE as SCORE_VEHICLE, detect, heading_error
 from evaluate import SCORE, find, read, session
 from paths import MODELS
 from plates_synth import unstack
@@ -67,7 +67,7 @@ def plate_of(finder, reader, img, box):
 def main():
     ap = argparse.ArgumentParser()
     ap.add_argument("--every", type=int, default=50)
-    ap.add_argument("--threshold", type=float, default=0.35)
+    ap.add_argument("--threshold", type=float, default=SCORE_VEHICLE)
     ap.add_argument("--no-plates", action="store_true")
     ap.add_argument("--look", type=pathlib.Path)
     ap.add_argument("--fixtures", type=pathlib.Path, default=FIXTURES)

@@ -19,6 +19,7 @@ import charset
 import plate_net
 import reader_net
 import vehicle_net
+from detection_eval import SCORE
 from paths import MODELS, scratch
 from plates_synth import TWO_ROW
 
@@ -43,7 +44,7 @@ ENTRIES = {
         "outputs": {"boxes": "boxes", "scores": "scores", "quads": "quads"},
         "classes": vehicle_net.CLASSES, "licence": "Apache-2.0",
         "trainedOn": [*REAL_VEHICLES, *RENDERED],
-        "accuracy": {}, "thresholds": {"score": 0.42, "nms": 0.45},
+        "accuracy": {}, "thresholds": {"score": SCORE, "nms": 0.45},
         "note": "A further output `front` [N,A] (0.5 to 1) says how sure the network is which end of the quad is the front."},
     "plates": lambda: {
         "id": "plates-v1", "task": "plates", "family": "corner-heatmap", "file": "plates-v1.onnx", "sha256": "",

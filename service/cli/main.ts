@@ -71,6 +71,12 @@ cli
   .description('say what is wrong with a model manifest (.json) and its networks, or what a bare network (.onnx) could serve as')
   .action((file: string) => checkModelFile(file));
 
+// `… | head` closes the pipe when it has seen enough: that is no error of ours.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0);
+  throw error;
+});
+
 cli.parseAsync().catch((error: unknown) => {
   // What people did wrong needs no stack; what we did wrong does.
   const expected = error instanceof BerthwatchError && error.kind !== 'internal';

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -59,6 +60,13 @@ describe('berthwatch analyse', () => {
     const read = lines.map((line) => (JSON.parse(line) as { plate: { text: string; kind: string | null } | null }).plate);
     expect(read).toHaveLength(some.length);
     expect(read.filter((plate) => plate?.kind !== null && plate?.kind !== undefined).length).toBeGreaterThan(34);
+  });
+
+  it('ends quietly when its reader has seen enough', () => {
+    const main = join(program.root, 'dist', 'service', 'cli', 'main.js');
+    const { status, stdout, stderr } = spawnSync('sh', ['-c', `node "${main}" analyse "${join(folder, 'in', 'street.mp4')}" | head -1`], { encoding: 'utf8' });
+    expect([status, stderr]).toEqual([0, '']);
+    expect(stdout.trim().split('\n')).toHaveLength(1);
   });
 
   it('explains what it cannot do', async () => {
