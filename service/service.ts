@@ -12,7 +12,7 @@ import type { Platform } from '../platform/message.js';
 import { createApi } from './api/server.js';
 import { ReadModel } from './api/read-model.js';
 import type { Config } from './config/config.js';
-import type { Site, SiteCamera } from './config/site.js';
+import { intakeKey, type Site, type SiteCamera } from './config/site.js';
 import { Core } from './core.js';
 import { CameraStream } from './live/camera-stream.js';
 import { Feed } from './live/feed.js';
@@ -165,7 +165,7 @@ export class BerthwatchService {
       const info = await gb.queryDeviceInfo(deviceId);
       const { items, complete, total } = await gb.queryCatalog(deviceId);
       logger.info({ deviceId, ...info, channels: items.length, announced: total, complete }, 'device described itself');
-      for (const camera of core.site.cameras.filter((c) => c.gb28181?.deviceId === deviceId)) {
+      for (const camera of core.site.cameras.filter((c) => c.enabled && c.gb28181?.deviceId === deviceId)) {
         const channelId = camera.gb28181?.channelId ?? '';
         const missing = complete && items.length > 0 && !items.some((item) => item.id === channelId);
         this.#problems.set(`catalog/${camera.id}`, missing ? `device ${deviceId} does not list channel ${channelId} of camera ${camera.name} in its catalogue: compare the channel id with its GB/T 28181 settings` : null);
@@ -183,7 +183,7 @@ export class BerthwatchService {
   /** Starts the streams of all cameras of the site. */
   #follow(core: Core): void {
     for (const camera of core.site.cameras) {
-      if ((!camera.gb28181 && !camera.rtsp) || this.#streams.has(camera.id)) continue;
+      if (!camera.enabled || (!camera.gb28181 && !camera.rtsp) || this.#streams.has(camera.id)) continue;
       const stream = this.#stream(camera, core);
       this.#streams.set(camera.id, stream);
       stream.start();
@@ -276,9 +276,10 @@ export class BerthwatchService {
     const work = this.#queue.then(async () => {
       const core = this.#core;
       if (!core) throw new BerthwatchError('unavailable', 'SERVICE_STOPPED', 'the service is not running');
-      const before = new Map(core.site.cameras.map((camera) => [camera.id, JSON.stringify(camera)]));
+      // A stream goes on where only a note or a berth changed.
+      const before = new Map(core.site.cameras.map((camera) => [camera.id, intakeKey(camera)]));
       const result = await core.importSite(site);
-      const now = new Map(site.cameras.map((camera) => [camera.id, JSON.stringify(camera)]));
+      const now = new Map(site.cameras.map((camera) => [camera.id, intakeKey(camera)]));
       for (const [cameraId, stream] of [...this.#streams]) {
         if (before.get(cameraId) === now.get(cameraId)) continue;
         this.#streams.delete(cameraId);

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { program } from '../../base/program-root.js';
 import { readConfig } from './config.js';
 import { parseYaml } from './read-yaml.js';
-import { cameraSite, SiteSchema, type SiteCamera } from './site.js';
+import { cameraSite, intakeKey, SiteSchema, type SiteCamera } from './site.js';
 
 describe('readConfig', () => {
   let folder: string;
@@ -83,5 +83,39 @@ cameras:
     expect(() => parseYaml(site.replaceAll('[200,', '[3900,'), 'site.yaml', SiteSchema)).toThrow(/lies outside the picture/);
     expect(() => parseYaml(site + site.slice(site.indexOf('  - id: cam-1')), 'site.yaml', SiteSchema)).toThrow(/camera cam-1 is given twice/);
     expect(() => parseYaml(site.replace("'37020000001320000001'", "'123'"), 'site.yaml', SiteSchema)).toThrow(/20 decimal digits/);
+  });
+
+  const sited = (keys: string): string => site.replace('    lot: 370200A01\n', `    lot: 370200A01\n${keys.replaceAll(/^/gm, '    ')}\n`);
+  const camera = (keys: string): SiteCamera => parseYaml(sited(keys), 'site.yaml', SiteSchema).cameras[0] as SiteCamera;
+
+  it('gives an old file the keys it does not know: main stream, always analysed, enabled', () => {
+    const old = parseYaml(site, 'site.yaml', SiteSchema).cameras[0];
+    expect(old).toMatchObject({ kind: 'high-position', enabled: true, streams: { record: 'main', analyse: 'main' }, analysis: { windows: [] }, mountingHeightM: null, location: null, manufacturer: null, model: null, notes: null });
+  });
+
+  it('reads what it wrote', () => {
+    const parsed = parseYaml(sited('streams: { record: sub }\nanalysis: { windows: [{ from: 07:30, to: 21:30 }] }\nmountingHeightM: 6.5\nlocation: { longitude: 120.38, latitude: 36.06 }'), 'site.yaml', SiteSchema);
+    expect(parsed.cameras[0]).toMatchObject({ streams: { record: 'sub', analyse: 'sub' }, mountingHeightM: 6.5 });
+    expect(SiteSchema.parse(JSON.parse(JSON.stringify(parsed)))).toEqual(parsed);
+  });
+
+  it('refuses to analyse a stream that is not recorded, and heights that nobody can mean', () => {
+    expect(() => camera('streams: { record: main, analyse: sub }')).toThrow(/must be recorded/);
+    expect(camera('streams: { record: both, analyse: sub }').streams).toEqual({ record: 'both', analyse: 'sub' });
+    expect(() => camera('mountingHeightM: 650')).toThrow(/2 to 30 m above the road, not 650 m/);
+    expect(() => camera('kind: video-pile\nmountingHeightM: 6.5')).toThrow(/video pile hangs 0\.1 to 3 m/);
+    expect(() => camera('location: { longitude: 120.38 }')).toThrow(/latitude/);
+    expect(() => camera('location: { longitude: 36.06, latitude: 120.38 }')).toThrow(/latitude/);
+  });
+
+  it('wants the address of an RTSP sub stream that is used', () => {
+    const rtsp = (streams: string): string => site.replace(/    gb28181: .*/, `    rtsp: { url: 'rtsp://192.0.2.5/main' }\n    streams: ${streams}`);
+    expect(() => parseYaml(rtsp('{ record: both }'), 'site.yaml', SiteSchema)).toThrow(/rtsp\.subUrl: must be given/);
+    expect(parseYaml(rtsp('{}'), 'site.yaml', SiteSchema).cameras[0]?.rtsp?.subUrl).toBeNull();
+  });
+
+  it('knows what concerns a stream: a note does not, switching off does', () => {
+    expect(intakeKey(camera('notes: x'))).toBe(intakeKey(camera('notes: y')));
+    expect(intakeKey(camera('enabled: false'))).not.toBe(intakeKey(camera('enabled: true')));
   });
 });

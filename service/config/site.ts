@@ -2,6 +2,8 @@ import { z } from 'zod';
 import { MEDIA_TRANSPORTS } from '../../ingest/media/media-transport.js';
 import { area, boxPolygon, overlapArea, type Point, type Quad } from '../../base/geometry.js';
 import type { Berth, CameraSite } from '../../parking/model/berth.js';
+import { AnalysisSchema } from './analysis-windows.js';
+import { CAMERA_KINDS, heightProblem, LocationSchema, StreamsSchema } from './camera-model.js';
 import { gbId } from './value-types.js';
 
 /** A berth at the picture's edge may be cut by it, but not by more than this leaves. */
@@ -26,11 +28,15 @@ const BerthSchema = z
   })
   .refine((berth) => area(berth.polygon) >= 400, { path: ['polygon'], message: 'encloses less than 400 square pixels: are its corners in order?' });
 
+const rtspUrl = z
+  .url({ protocol: /^rtsp$/, error: 'must be an address like rtsp://192.0.2.5:554/stream1' })
+  .refine((url) => URL.canParse(url) && new URL(url).username === '' && new URL(url).password === '', 'must not hold user or password: write them into rtsp.user and rtsp.password');
+
 /** An RTSP camera. User and password have their own keys, so that they can be left out of exports and logs. */
 const RtspSchema = z.strictObject({
-  url: z
-    .url({ protocol: /^rtsp$/, error: 'must be an address like rtsp://192.0.2.5:554/stream1' })
-    .refine((url) => URL.canParse(url) && new URL(url).username === '' && new URL(url).password === '', 'must not hold user or password: write them into rtsp.user and rtsp.password'),
+  url: rtspUrl,
+  /** The sub stream; needed where `streams` uses it. */
+  subUrl: rtspUrl.nullable().prefault(null),
   user: z.string().min(1).nullable().prefault(null),
   password: z.string().nullable().prefault(null),
   transport: z.enum(['tcp', 'udp']).prefault('tcp'),
@@ -42,16 +48,27 @@ const CameraSchema = z
     name: z.string().min(1).max(64),
     /** 设备编号, printed on evidence. */
     deviceNumber: z.string().min(1).max(64),
-    kind: z.enum(['high-position', 'video-pile']).prefault('high-position'),
+    kind: z.enum(CAMERA_KINDS).prefault('high-position'),
+    /** False: nothing is taken in from it; what its footage already holds is still analysed, and its visits stay. */
+    enabled: z.boolean().prefault(true),
     gb28181: z
       .strictObject({ deviceId: gbId, channelId: gbId, password: z.string().min(1).nullable().prefault(null), transport: z.enum(MEDIA_TRANSPORTS).prefault('tcp-passive') })
       .nullable()
       .prefault(null),
     rtsp: RtspSchema.nullable().prefault(null),
+    streams: StreamsSchema.prefault({}),
+    analysis: AnalysisSchema.prefault({}),
     lot: z.string(),
     roadSection: z.string().min(1).max(64),
     /** 拍摄方向, printed on evidence. */
     direction: z.string().min(1).max(32),
+    /** Metres above the road. */
+    mountingHeightM: z.number().nullable().prefault(null),
+    location: LocationSchema.nullable().prefault(null),
+    manufacturer: z.string().max(64).nullable().prefault(null),
+    model: z.string().max(64).nullable().prefault(null),
+    /** For the people who look after it. */
+    notes: z.string().max(500).nullable().prefault(null),
     /** Picture size that the polygons refer to. */
     width: z.int().min(160).max(8192),
     height: z.int().min(120).max(8192),
@@ -59,6 +76,9 @@ const CameraSchema = z
   })
   .superRefine((camera, context) => {
     if (camera.gb28181 && camera.rtsp) context.addIssue({ code: 'custom', path: ['rtsp'], message: 'a camera is taken in by gb28181 or by rtsp, not by both' });
+    if (camera.rtsp && camera.rtsp.subUrl === null && camera.streams.record !== 'main') context.addIssue({ code: 'custom', path: ['rtsp', 'subUrl'], message: `must be given: streams.record is ${camera.streams.record}` });
+    const height = camera.mountingHeightM === null ? null : heightProblem(camera.kind, camera.mountingHeightM);
+    if (height !== null) context.addIssue({ code: 'custom', path: ['mountingHeightM'], message: height });
     camera.berths.forEach((berth, i) => {
       const inside = overlapArea(berth.polygon, boxPolygon({ x: 0, y: 0, width: camera.width, height: camera.height })) / area(berth.polygon);
       if (inside < LEAST_VISIBLE) context.addIssue({ code: 'custom', path: ['berths', i, 'polygon'], message: `lies outside the picture of ${camera.width}×${camera.height} by more than a third` });
@@ -107,6 +127,12 @@ export const SiteSchema = z
 export type Site = z.output<typeof SiteSchema>;
 export type SiteCamera = Site['cameras'][number];
 export type Lot = Site['lots'][number];
+
+/** What concerns the streams taken from a camera: where it stays the same, a changed site leaves them running. */
+export function intakeKey(camera: SiteCamera): string {
+  const { enabled, gb28181, rtsp, streams } = camera;
+  return JSON.stringify({ enabled, gb28181, rtsp, streams });
+}
 
 /** What parking knows of a camera. */
 export function cameraSite(camera: SiteCamera): CameraSite {
