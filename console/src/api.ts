@@ -1,3 +1,5 @@
+import { askForToken, currentToken } from './session.js';
+
 /** What the service answers; the shapes of `/api/openapi.json`. Times are Unix milliseconds. */
 
 export type Plate = { status: 'read'; text: string; colour: string; confidence: number } | { status: 'none' } | { status: 'unread' };
@@ -89,23 +91,46 @@ export interface FeedItem {
   data: Record<string, string | number | boolean | null>;
 }
 
-/** Token given in the page's address (`?token=…`) once, then kept for the tab. */
-const token = ((): string | null => {
-  const given = new URLSearchParams(location.search).get('token');
-  if (given) sessionStorage.setItem('token', given);
-  return given ?? sessionStorage.getItem('token');
-})();
-
 /** A URL for pictures and event streams, which cannot carry headers. */
 export function withToken(path: string): string {
+  const token = currentToken();
   return token ? `${path}${path.includes('?') ? '&' : '?'}access_token=${encodeURIComponent(token)}` : path;
 }
 
-export async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
-  const response = await fetch(path, { ...(signal ? { signal } : {}), headers: token ? { authorization: `Bearer ${token}` } : {} });
-  if (!response.ok) {
-    const answer = (await response.json().catch(() => null)) as { message?: string } | null;
-    throw new Error(answer?.message ?? `HTTP ${response.status}`);
+/** What the service refused, in its words. */
+export class ApiError extends Error {
+  readonly status: number;
+  readonly body: unknown;
+
+  constructor(status: number, body: unknown) {
+    super((body as { message?: string } | null)?.message ?? `HTTP ${status}`);
+    this.status = status;
+    this.body = body;
   }
-  return (await response.json()) as T;
+}
+
+/** Calls the API. Asks for the token where it is refused without one. @throws ApiError, or what `fetch` throws */
+export async function call(path: string, init: RequestInit = {}): Promise<Response> {
+  for (;;) {
+    const used = currentToken();
+    const headers = new Headers(init.headers);
+    if (used !== null) headers.set('authorization', `Bearer ${used}`);
+    const response = await fetch(path, { ...init, headers });
+    if (response.ok) return response;
+    const error = new ApiError(response.status, await response.json().catch(() => null));
+    if (response.status !== 401) throw error;
+    // Somebody else may have been given a token meanwhile.
+    if (used === currentToken() && (await askForToken(error.message, (init.method ?? 'GET') !== 'GET')) === null) throw error;
+  }
+}
+
+export async function get<T>(path: string, signal?: AbortSignal): Promise<T> {
+  return (await (await call(path, signal ? { signal } : {})).json()) as T;
+}
+
+/** Sends JSON and reads JSON; `undefined` sends no body. */
+export async function send<T>(method: 'POST' | 'PUT' | 'DELETE', path: string, body?: unknown): Promise<T> {
+  const init: RequestInit = body === undefined ? { method } : { method, headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) };
+  const response = await call(path, init);
+  return (response.status === 204 ? null : await response.json()) as T;
 }

@@ -1,30 +1,39 @@
 import { useState } from 'react';
-import { CameraCard } from './components/camera-card.js';
-import { EventList } from './components/event-list.js';
 import { LanguageContext } from './components/language.js';
 import { ProblemList } from './components/problem-list.js';
-import { VisitDetail } from './components/visit-detail.js';
-import { VisitTable } from './components/visit-table.js';
+import { TokenDialog } from './components/token-dialog.js';
+import { PAGES } from './pages/pages.js';
+import { to, useRoute } from './router.js';
 import { text, type Language } from './texts.js';
 import { useLive } from './use-live.js';
 
-/** The first page: what stands where now, what happened, and what is wrong. */
+/** The frame of all pages: navigation, figures, what is wrong, and the page that the address names. */
 export function App() {
   const live = useLive();
+  const route = useRoute();
   const [language, setLanguage] = useState<Language>(() => (localStorage.getItem('language') === 'en' ? 'en' : 'zh'));
-  const [openUid, setOpenUid] = useState<string | null>(null);
-  const open = live.visits.find((visit) => visit.uid === openUid) ?? null;
   const t = (key: Parameters<typeof text>[1]): string => text(language, key);
   const choose = (next: Language): void => {
     localStorage.setItem('language', next);
     document.documentElement.lang = next === 'zh' ? 'zh-CN' : 'en';
     setLanguage(next);
   };
+  const page = PAGES.find(({ name }) => name === (route.path[0] ?? ''));
 
   return (
     <LanguageContext value={language}>
       <header>
         <h1>{t('title')}</h1>
+        <nav aria-label={t('navigation')}>
+          {PAGES.map(
+            ({ name, label }) =>
+              label !== null && (
+                <a key={name} href={to(...(name === '' ? [] : [name]))} aria-current={page?.name === name ? 'page' : undefined}>
+                  {t(label)}
+                </a>
+              ),
+          )}
+        </nav>
         {live.status && (
           <p className="figures">
             {t('visits')} {live.status.counts.visits} · {t('parked')} {live.status.counts.openVisits} · {t('pictures')} {live.status.counts.pictures}
@@ -46,19 +55,8 @@ export function App() {
         </p>
       )}
       <ProblemList problems={live.status?.problems ?? []} known={live.status !== null} />
-      <main>
-        <section className="cameras" aria-label={t('cameras')}>
-          {live.cameras.length === 0 && live.status !== null && <p className="empty">{t('noCameras')}</p>}
-          {live.cameras.map((camera) => (
-            <CameraCard key={camera.id} camera={camera} onOpen={setOpenUid} />
-          ))}
-        </section>
-        <section className="below">
-          <VisitTable visits={live.visits} openUid={openUid} onOpen={setOpenUid} />
-          <EventList events={live.events} cameras={live.cameras} />
-        </section>
-      </main>
-      {open && <VisitDetail visit={open} onClose={() => setOpenUid(null)} />}
+      {page ? page.render({ live, route }) : <p className="empty padded">{t('noSuchPage')}</p>}
+      <TokenDialog />
     </LanguageContext>
   );
 }

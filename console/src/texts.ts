@@ -3,6 +3,14 @@ export type Language = 'zh' | 'en';
 
 const TEXTS = {
   title: ['泊位值守', 'berthwatch'],
+  navigation: ['页面', 'Pages'],
+  overview: ['总览', 'Overview'],
+  noSuchPage: ['没有这个页面', 'There is no such page'],
+  token: ['访问令牌', 'Token'],
+  tokenNeeded: ['需要访问令牌', 'A token is needed'],
+  tokenWhere: ['请输入配置文件 http.token 中的令牌，只在本标签页内保留。', 'Enter the token of http.token in the configuration; it is kept for this tab only.'],
+  confirm: ['确定', 'OK'],
+  cancel: ['取消', 'Cancel'],
   cameras: ['相机', 'Cameras'],
   visits: ['停车业务', 'Visits'],
   events: ['实时事件', 'Live events'],

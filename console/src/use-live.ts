@@ -22,6 +22,18 @@ export function useLive(): Live {
     let running = false;
     let again = false;
 
+    let stream: EventSource | null = null;
+    // Opened after the first answer, when a token that was needed is known; a stream that was refused is opened anew.
+    const listen = (): void => {
+      if (abort.signal.aborted || (stream && stream.readyState !== EventSource.CLOSED)) return;
+      stream = new EventSource(withToken('/api/events?since=0'));
+      stream.onmessage = (message) => {
+        const item = JSON.parse(message.data as string) as FeedItem;
+        setLive((now) => (now.events.some((known) => known.id === item.id && known.at === item.at) ? now : { ...now, events: [item, ...now.events].slice(0, KEPT_EVENTS) }));
+        void refresh();
+      };
+    };
+
     const refresh = async (): Promise<void> => {
       if (running) {
         again = true;
@@ -36,6 +48,7 @@ export function useLive(): Live {
           get<Status>('/api/status', abort.signal),
         ]);
         setLive((now) => ({ ...now, cameras, visits, status, broken: null }));
+        listen();
       } catch (error) {
         if (abort.signal.aborted) return;
         setLive((now) => ({ ...now, broken: (error as Error).message }));
@@ -45,17 +58,11 @@ export function useLive(): Live {
       again = false;
     };
 
-    const stream = new EventSource(withToken('/api/events?since=0'));
-    stream.onmessage = (message) => {
-      const item = JSON.parse(message.data as string) as FeedItem;
-      setLive((now) => (now.events.some((known) => known.id === item.id && known.at === item.at) ? now : { ...now, events: [item, ...now.events].slice(0, KEPT_EVENTS) }));
-      void refresh();
-    };
     void refresh();
     return () => {
       abort.abort();
       clearTimeout(timer);
-      stream.close();
+      stream?.close();
     };
   }, []);
   return live;
