@@ -66,7 +66,7 @@ describe('the stream framer', () => {
     const framer = new StreamFramer();
     let thrown = false;
     let most = 0;
-    for (let at = 0; at < input.length && !thrown; at += 1000) {
+    for (let at = 0; at < input.length && !thrown && framer.broken === null; at += 1000) {
       try {
         framer.push(input.subarray(at, at + 1000));
       } catch (error) {
@@ -75,7 +75,16 @@ describe('the stream framer', () => {
       }
       most = Math.max(most, framer.buffered);
     }
-    expect(thrown).toBe(true);
+    expect(thrown || framer.broken !== null).toBe(true);
     expect(most).toBeLessThan(70_000);
+  });
+
+  it('hands out the head of a message whose length is no number, so that it can be refused, and nothing behind it', () => {
+    const framer = new StreamFramer();
+    const head = 'MESSAGE sip:x SIP/2.0\r\nContent-Length: -5\r\n\r\n';
+    expect(text(framer.push(bytes(`${head}OPTIONS sip:x SIP/2.0\r\nl: 0\r\n\r\n`)))).toEqual([head]);
+    expect(framer.broken).toContain('Content-Length is not a number');
+    expect(framer.push(bytes('OPTIONS sip:x SIP/2.0\r\nl: 0\r\n\r\n'))).toEqual([]);
+    expect(framer.buffered).toBe(0);
   });
 });

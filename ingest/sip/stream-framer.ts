@@ -29,6 +29,7 @@ export class StreamFramer {
   skippedBytes = 0;
   /** CRLF CRLF pings since the last call of `takePings`. */
   #pings = 0;
+  #broken: string | null = null;
 
   constructor(limits: SipLimits = TRUSTED_LIMITS, maxGarbage = 16_384) {
     this.#limits = limits;
@@ -44,6 +45,14 @@ export class StreamFramer {
     return this.#buffer.length + this.#waitingBytes;
   }
 
+  /**
+   * Why nothing behind the last message can be told apart: its Content-Length is no number. The message was handed out, without a
+   * body, so that its sender hears of it (RFC 4475 3.1.2.3); then the connection must be closed.
+   */
+  get broken(): string | null {
+    return this.#broken;
+  }
+
   takePings(): number {
     const pings = this.#pings;
     this.#pings = 0;
@@ -55,6 +64,7 @@ export class StreamFramer {
    * @throws BerthwatchError bad-input where the stream cannot be followed any more; the connection must be closed
    */
   push(chunk: Uint8Array): Uint8Array[] {
+    if (this.#broken !== null) return [];
     this.#waiting.push(chunk);
     this.#waitingBytes += chunk.length;
     // A large body is joined once, when it is complete, not once for every segment of it.
@@ -68,6 +78,9 @@ export class StreamFramer {
       if (this.#buffer.length < this.#need) return messages;
       messages.push(this.#buffer.subarray(0, this.#need));
       this.#drop(this.#need);
+      if (this.#broken === null) continue;
+      this.#buffer = Buffer.alloc(0);
+      return messages;
     }
   }
 
@@ -91,7 +104,11 @@ export class StreamFramer {
       headers.add('Content-Length', (match[2] as string).trim());
     }
     const length = contentLength(headers);
-    if (typeof length === 'string') throw sipError(`${length}: the next message cannot be found`);
+    if (typeof length === 'string') {
+      this.#broken = `${length}: the next message cannot be found`;
+      this.#need = end;
+      return true;
+    }
     // RFC 3261 20.14 demands the field on streams; without it only an empty body can be meant.
     if ((length ?? 0) > this.#limits.maxBodyBytes) throw sipError(`a body of ${length} bytes is announced, ${this.#limits.maxBodyBytes} are allowed`);
     this.#need = end + (length ?? 0);

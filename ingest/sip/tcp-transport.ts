@@ -131,6 +131,9 @@ export class TcpTransport {
     }
     if (flow.framer.takePings() > 0) flow.send(Buffer.from('\r\n'));
     for (const message of messages) this.#sink.onMessageBytes(message, flow);
+    if (flow.framer.broken === null) return;
+    this.#logger.debug({ remote: flow.remote, error: flow.framer.broken }, 'a SIP connection is closed: its bytes cannot be followed');
+    socket.destroySoon();
   }
 
   async close(): Promise<void> {

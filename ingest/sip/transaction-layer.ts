@@ -5,7 +5,7 @@ import { makeResponse, newBranch, newTag, type ResponseParts } from './build.js'
 import { InviteClientTransaction, NonInviteClientTransaction, type ClientTransaction } from './client-transaction.js';
 import { serializeMessage } from './codec.js';
 import type { Flow, SocketAddress } from './flow.js';
-import { listValues, parseCSeq, parseVia, tagOf } from './header-values.js';
+import { listValues, parseCSeq, parseVia, tagOf, uriHost } from './header-values.js';
 import type { EndpointHandler, IncomingRequest, RequestHooks } from './incoming.js';
 import type { SipRequest, SipResponse } from './message.js';
 import { InviteServerTransaction, NonInviteServerTransaction, type ServerTransaction } from './server-transaction.js';
@@ -86,11 +86,14 @@ export class TransactionLayer {
   }
 
   receiveResponse(response: SipResponse, flow: Flow): void {
-    const branch = parseVia(listValues(response.headers, 'via')[0] ?? '').params.get('branch') ?? '';
+    const vias = listValues(response.headers, 'via');
+    const via = parseVia(vias[0] ?? '');
+    const branch = via.params.get('branch') ?? '';
     const { method } = parseCSeq(response.headers.get('cseq') ?? '');
     const entry = this.#clients.get(`${branch}|${method}`);
     if (entry) entry.transaction.receive(response);
-    else this.#guard('stray response', () => this.#handler.onStrayResponse(response, flow));
+    // RFC 3261 8.1.3.3 and 18.1.2: a response with several Via values, or with another's, came to us astray and is no answer to us.
+    else if (vias.length === 1 && `${uriHost(via.host)}:${via.port ?? 5060}` === this.#options.sentBy(flow)) this.#guard('stray response', () => this.#handler.onStrayResponse(response, flow));
   }
 
   receiveRequest(request: SipRequest, flow: Flow): void {

@@ -115,6 +115,11 @@ export class TestCamera {
     return this.#inbox;
   }
 
+  /** The same, and they are forgotten. */
+  takeInbox(): string[] {
+    return this.#inbox.splice(0);
+  }
+
   /** A request outside dialogs; `extra` are whole header lines. */
   request(method: string, options: { callId?: string; cseq?: number; branch?: string; extra?: string[]; body?: string; fromUser?: string; to?: string; rport?: boolean } = {}): string {
     const body = options.body ?? '';
