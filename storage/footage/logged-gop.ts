@@ -2,7 +2,7 @@ import { BerthwatchError, messageOf } from '../../base/errors.js';
 import type { AccessUnit, Codec } from '../../ingest/access-unit.js';
 import { diskError, isMissing } from '../disk-error.js';
 import type { Disk } from './disk.js';
-import { readFragment, toAccessUnit, type Fragment, type FragmentUnit } from './fragment.js';
+import { readFragment, toAccessUnit, unitIsSound, type Fragment, type FragmentUnit } from './fragment.js';
 import type { IndexedGop } from './gop-index.js';
 import type { LogFolder } from './log-folder.js';
 import type { IndexedSegment, LogPosition } from './segment.js';
@@ -23,6 +23,7 @@ export class LoggedGop {
   /** Bytes on disk. */
   readonly bytes: number;
   readonly #entry: IndexedGop;
+  readonly #headerBytes: number;
   readonly #path: string;
   readonly #disk: Disk;
 
@@ -37,6 +38,7 @@ export class LoggedGop {
     this.units = entry.units;
     this.bytes = entry.length;
     this.#entry = entry;
+    this.#headerBytes = segment.gops[0]?.offset ?? 0;
     this.#path = folder.segmentPath(segment.cameraId, segment.segment);
     this.#disk = disk;
   }
@@ -57,6 +59,23 @@ export class LoggedGop {
     return this.#unit(bytes, fragment.units[0] as FragmentUnit, true);
   }
 
+  /**
+   * Its fragment as it is stored (fragment.ts), every picture checked. The bytes are the caller's own.
+   *
+   * @throws BerthwatchError as `read`
+   */
+  async readFragment(): Promise<Buffer> {
+    const { bytes, fragment } = await this.#load(this.#entry.length);
+    const bad = fragment.units.find((unit) => !unitIsSound(bytes, unit));
+    if (bad) throw this.#damaged(new Error(`the picture captured at ${bad.capturedAt} fails its checksum`));
+    return bytes;
+  }
+
+  /** The boxes before the first fragment of its segment (segment-header.ts): what a player must have first. @throws BerthwatchError as `read` */
+  readHeader(): Promise<Buffer> {
+    return this.#bytes(0, this.#headerBytes);
+  }
+
   #unit(bytes: Buffer, unit: FragmentUnit, keyframe: boolean): AccessUnit {
     try {
       return toAccessUnit(bytes, unit, { cameraId: this.cameraId, codec: this.codec, keyframe });
@@ -65,14 +84,17 @@ export class LoggedGop {
     }
   }
 
-  async #load(length: number): Promise<{ bytes: Buffer; fragment: Fragment }> {
-    let bytes: Buffer;
+  async #bytes(offset: number, length: number): Promise<Buffer> {
     try {
-      bytes = await this.#disk.read(this.#path, this.#entry.offset, length);
+      return await this.#disk.read(this.#path, offset, length);
     } catch (error) {
       if (isMissing(error)) throw new BerthwatchError('not-found', 'FOOTAGE_GONE', `${this.#path} is not there any more: retention removed it, or it is lost`, { cause: error });
       throw diskError(error, this.#path);
     }
+  }
+
+  async #load(length: number): Promise<{ bytes: Buffer; fragment: Fragment }> {
+    const bytes = await this.#bytes(this.#entry.offset, length);
     try {
       const fragment = readFragment(bytes);
       if (fragment.gop !== this.#entry.gop || fragment.units.length !== this.#entry.units || fragment.length !== this.#entry.length) throw new Error('another GOP stands in its place');
