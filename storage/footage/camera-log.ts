@@ -170,6 +170,15 @@ export class CameraLog {
     while ((this.#segments[0]?.registered ?? false) && (this.#segments[0]?.segment.segment as number) <= segment) this.#segments.shift();
   }
 
+  /** These were removed. */
+  forgetSegments(segments: readonly number[]): void {
+    const gone = new Set(segments);
+    for (let i = this.#segments.length - 1; i >= 0; i--) {
+      const entry = this.#segments[i];
+      if (entry?.registered && gone.has(entry.segment.segment)) this.#segments.splice(i, 1);
+    }
+  }
+
   /** Rises whenever there is more to read. */
   get revision(): number {
     return this.#revision;

@@ -12,8 +12,11 @@ import type { LoggedGop } from './logged-gop.js';
 import { claimLog } from './log-identity.js';
 import { MemoryBudget } from './memory-budget.js';
 import { recover, type RecoveryReport } from './recovery.js';
-import { deleteSegmentsBefore, type DeletionReport } from './retention.js';
+import { finishRemovals, removeSegments, type RemovalContext, type RemovalReport } from './removal.js';
+import { deleteSegmentsBefore } from './retention.js';
 import type { Gap, LogPosition, SealedSegment, SegmentInfo } from './segment.js';
+import type { SegmentArchive } from './segment-archive.js';
+import { SegmentBytes } from './segment-bytes.js';
 import { SegmentRegister } from './segment-register.js';
 import { MAX_SEGMENT_MS, readCameras } from './segment-table.js';
 
@@ -46,6 +49,8 @@ export interface FootageLogOptions {
   /** Most cameras in one log. */
   maxCameras?: number;
   disk?: Disk;
+  /** Where segments lie that are not on the disk any more; null (default): nowhere. */
+  archive?: SegmentArchive | null;
 }
 
 export interface FootageLogStatus {
@@ -73,12 +78,14 @@ export interface FootageLogStats {
  * derived from it can outlive it.
  */
 export class FootageLog {
-  readonly #options: Required<Omit<FootageLogOptions, 'disk'>>;
+  readonly #options: Required<Omit<FootageLogOptions, 'disk' | 'archive'>>;
   readonly #logger: Logger;
   readonly #disk: Disk;
   readonly #folder: LogFolder;
   readonly #cameras = new Map<string, CameraLog>();
   readonly #register: SegmentRegister;
+  readonly #archive: SegmentArchive | null;
+  readonly #bytes: SegmentBytes;
   readonly #reader: FootageReader;
   readonly #shared: CameraLogShared;
   readonly #resumed = new Map<string, { lastSegment: number; lastEndedAt: number | null }>();
@@ -91,7 +98,7 @@ export class FootageLog {
   #cancelSweep: (() => void) | null = null;
 
   constructor(options: FootageLogOptions) {
-    const { disk = nodeDisk, ...rest } = options;
+    const { disk = nodeDisk, archive = null, ...rest } = options;
     this.#options = {
       name: 'default',
       segmentMs: 60_000,
@@ -113,9 +120,11 @@ export class FootageLog {
     this.#logger = options.logger.child({ part: 'footage' });
     this.#disk = disk;
     this.#folder = new LogFolder(options.folder, disk);
+    this.#archive = archive;
+    this.#bytes = new SegmentBytes({ disk, folder: this.#folder, archive });
     this.#since = clock.now();
     this.#register = new SegmentRegister({ database, clock, logger: this.#logger, retryMs: this.#options.retryMs, registered: (segment) => this.#cameras.get(segment.cameraId)?.forget(segment.segment) });
-    this.#reader = new FootageReader({ database, disk, folder: this.#folder, clock, gapMs: this.#options.gapMs, segmentsInMemory: (cameraId) => this.#cameras.get(cameraId)?.segments ?? [] });
+    this.#reader = new FootageReader({ database, bytes: this.#bytes, clock, gapMs: this.#options.gapMs, segmentsInMemory: (cameraId) => this.#cameras.get(cameraId)?.segments ?? [] });
     this.#shared = {
       ...this.#options,
       disk,
@@ -261,19 +270,41 @@ export class FootageLog {
     return this.#reader.segments(cameraId, from, to, this.#cameras.get(cameraId)?.openSegment ?? null);
   }
 
-  /** Removes sealed segments whose last unit is older than `time`. @throws BerthwatchError unavailable: call again */
-  async deleteBefore(cameraId: string, time: number): Promise<DeletionReport> {
-    const { database } = this.#options;
+  /**
+   * `length` bytes of a segment file from `offset`, from the disk or the archive; fewer only at its end. The bytes before the
+   * first GOP are its header (`ftyp`, ours, `moov`).
+   *
+   * @throws BerthwatchError not-found, unavailable, bad-input, as `LoggedGop.read`
+   */
+  segmentBytes(cameraId: string, segment: number, offset: number, length: number): Promise<Buffer> {
+    return this.#bytes.read({ cameraId, segment }, offset, length);
+  }
+
+  /** Removes sealed segments whose last unit is older than `time`, files and objects. @throws BerthwatchError unavailable: call again */
+  async deleteBefore(cameraId: string, time: number): Promise<RemovalReport> {
+    return deleteSegmentsBefore(this.#removal(), { cameraId, time, marked: (last) => this.#cameras.get(cameraId)?.forgetThrough(last) });
+  }
+
+  /**
+   * Removes these sealed (or lost) segments of a camera, files and objects; what is unknown is passed over. The disk is free when
+   * it resolves; objects that an absent archive keeps are removed later (`waiting` in the report).
+   *
+   * @throws BerthwatchError unavailable: call again
+   */
+  async removeSegments(cameraId: string, segments: readonly number[]): Promise<RemovalReport> {
+    const context = this.#removal();
+    this.#cameras.get(cameraId)?.forgetSegments(segments);
+    return removeSegments(context, cameraId, segments);
+  }
+
+  /** Goes on with removals whose objects waited for the archive. @throws BerthwatchError unavailable */
+  async finishRemovals(): Promise<{ dropped: number; waiting: number; reason: string | null }> {
+    return finishRemovals(this.#removal());
+  }
+
+  #removal(): RemovalContext {
     if (this.#log === null) throw new BerthwatchError('unavailable', 'FOOTAGE_NOT_STARTED', 'the footage log is not started');
-    return deleteSegmentsBefore({
-      database,
-      disk: this.#disk,
-      folder: this.#folder,
-      log: this.#log,
-      cameraId,
-      time,
-      marked: (last) => this.#cameras.get(cameraId)?.forgetThrough(last),
-    });
+    return { database: this.#options.database, disk: this.#disk, folder: this.#folder, log: this.#log, archive: this.#archive };
   }
 
   /** Cameras with footage or units. */

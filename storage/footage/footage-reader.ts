@@ -1,10 +1,9 @@
 import type { Clock } from '../../base/clock.js';
 import type { Database } from '../catalogue/database.js';
-import type { Disk } from './disk.js';
 import type { IndexedGop } from './gop-index.js';
-import type { LogFolder } from './log-folder.js';
 import { LoggedGop } from './logged-gop.js';
 import { segmentInfo, type Gap, type IndexedSegment, type LogPosition, type SegmentInfo } from './segment.js';
+import type { SegmentBytes } from './segment-bytes.js';
 import { gapsBetween, newestEnd, nextSegments, previousSegments, segmentAt, segmentInfosBetween, segmentsBetween } from './segment-table.js';
 
 /**
@@ -13,16 +12,14 @@ import { gapsBetween, newestEnd, nextSegments, previousSegments, segmentAt, segm
  */
 export class FootageReader {
   readonly #database: Database;
-  readonly #disk: Disk;
-  readonly #folder: LogFolder;
+  readonly #bytes: SegmentBytes;
   readonly #clock: Clock;
   readonly #gapMs: number;
   readonly #segmentsInMemory: (cameraId: string) => IndexedSegment[];
 
-  constructor(options: { database: Database; disk: Disk; folder: LogFolder; clock: Clock; gapMs: number; segmentsInMemory: (cameraId: string) => IndexedSegment[] }) {
+  constructor(options: { database: Database; bytes: SegmentBytes; clock: Clock; gapMs: number; segmentsInMemory: (cameraId: string) => IndexedSegment[] }) {
     this.#database = options.database;
-    this.#disk = options.disk;
-    this.#folder = options.folder;
+    this.#bytes = options.bytes;
     this.#clock = options.clock;
     this.#gapMs = options.gapMs;
     this.#segmentsInMemory = options.segmentsInMemory;
@@ -108,6 +105,6 @@ export class FootageReader {
   }
 
   #gop(segment: IndexedSegment, entry: IndexedGop): LoggedGop {
-    return new LoggedGop(segment, entry, this.#folder, this.#disk);
+    return new LoggedGop(segment, entry, this.#bytes);
   }
 }

@@ -1,13 +1,11 @@
 import { BerthwatchError, messageOf } from '../../base/errors.js';
 import type { AccessUnit, Codec } from '../../ingest/access-unit.js';
-import { diskError, isMissing } from '../disk-error.js';
-import type { Disk } from './disk.js';
 import { readFragment, toAccessUnit, unitIsSound, type Fragment, type FragmentUnit } from './fragment.js';
 import type { IndexedGop } from './gop-index.js';
-import type { LogFolder } from './log-folder.js';
 import type { IndexedSegment, LogPosition } from './segment.js';
+import type { SegmentBytes } from './segment-bytes.js';
 
-/** A GOP in the footage log: durable, and the same whenever it is read. */
+/** A GOP in the footage log: durable, and the same whenever and from wherever it is read (disk or archive). */
 export class LoggedGop {
   readonly cameraId: string;
   readonly position: LogPosition;
@@ -24,10 +22,9 @@ export class LoggedGop {
   readonly bytes: number;
   readonly #entry: IndexedGop;
   readonly #headerBytes: number;
-  readonly #path: string;
-  readonly #disk: Disk;
+  readonly #source: SegmentBytes;
 
-  constructor(segment: IndexedSegment, entry: IndexedGop, folder: LogFolder, disk: Disk) {
+  constructor(segment: IndexedSegment, entry: IndexedGop, source: SegmentBytes) {
     this.cameraId = segment.cameraId;
     this.position = { segment: segment.segment, gop: entry.gop };
     this.startedAt = entry.startedAt;
@@ -39,14 +36,13 @@ export class LoggedGop {
     this.bytes = entry.length;
     this.#entry = entry;
     this.#headerBytes = segment.gops[0]?.offset ?? 0;
-    this.#path = folder.segmentPath(segment.cameraId, segment.segment);
-    this.#disk = disk;
+    this.#source = source;
   }
 
   /**
    * All its units in decode order, the keyframe first; every NAL unit behind a four-byte start code.
    *
-   * @throws BerthwatchError not-found (retention removed it), bad-input (the file is damaged), unavailable (the disk)
+   * @throws BerthwatchError not-found (retention removed it), bad-input (it is damaged), unavailable (the disk, or the archive)
    */
   async read(): Promise<AccessUnit[]> {
     const { bytes, fragment } = await this.#load(this.#entry.length);
@@ -73,7 +69,7 @@ export class LoggedGop {
 
   /** The boxes before the first fragment of its segment (segment-header.ts): what a player must have first. @throws BerthwatchError as `read` */
   readHeader(): Promise<Buffer> {
-    return this.#bytes(0, this.#headerBytes);
+    return this.#source.read(this.#segment, 0, this.#headerBytes);
   }
 
   #unit(bytes: Buffer, unit: FragmentUnit, keyframe: boolean): AccessUnit {
@@ -84,17 +80,8 @@ export class LoggedGop {
     }
   }
 
-  async #bytes(offset: number, length: number): Promise<Buffer> {
-    try {
-      return await this.#disk.read(this.#path, offset, length);
-    } catch (error) {
-      if (isMissing(error)) throw new BerthwatchError('not-found', 'FOOTAGE_GONE', `${this.#path} is not there any more: retention removed it, or it is lost`, { cause: error });
-      throw diskError(error, this.#path);
-    }
-  }
-
   async #load(length: number): Promise<{ bytes: Buffer; fragment: Fragment }> {
-    const bytes = await this.#bytes(this.#entry.offset, length);
+    const bytes = await this.#source.read(this.#segment, this.#entry.offset, length);
     try {
       const fragment = readFragment(bytes);
       if (fragment.gop !== this.#entry.gop || fragment.units.length !== this.#entry.units || fragment.length !== this.#entry.length) throw new Error('another GOP stands in its place');
@@ -104,7 +91,11 @@ export class LoggedGop {
     }
   }
 
+  get #segment(): { cameraId: string; segment: number } {
+    return { cameraId: this.cameraId, segment: this.position.segment };
+  }
+
   #damaged(error: unknown): BerthwatchError {
-    return new BerthwatchError('bad-input', 'FOOTAGE_DAMAGED', `${this.#path}, GOP ${this.#entry.gop} at byte ${this.#entry.offset}: ${messageOf(error)}`, { cause: error });
+    return new BerthwatchError('bad-input', 'FOOTAGE_DAMAGED', `${this.#source.describe(this.#segment)}, GOP ${this.#entry.gop} at byte ${this.#entry.offset}: ${messageOf(error)}`, { cause: error });
   }
 }

@@ -2,10 +2,11 @@ import { createHash } from 'node:crypto';
 import { messageOf } from '../../base/errors.js';
 import type { Logger } from '../../base/logger.js';
 import type { Database } from '../catalogue/database.js';
-import { diskError, isMissing } from '../disk-error.js';
+import { diskError } from '../disk-error.js';
 import type { Disk } from './disk.js';
 import type { IndexedGop } from './gop-index.js';
 import type { LogFolder } from './log-folder.js';
+import { finishRemovals, removeFiles } from './removal.js';
 import { gapBetween, type SealedSegment } from './segment.js';
 import { SegmentScanner, type SegmentScan } from './segment-scanner.js';
 import { insertSegments } from './segment-table.js';
@@ -48,7 +49,8 @@ interface Context {
 export async function recover(context: Context): Promise<Omit<RecoveryReport, 'created'>> {
   const { folder, database, log } = context;
   const report: Omit<RecoveryReport, 'created'> = { log, cameras: 0, segments: 0, recovered: [], removed: [], lost: [], foreign: [], deleted: 0 };
-  await finishDeletions(context, report);
+  // Objects that wait for the archive are the archiver's to remove: a start does not depend on the network.
+  report.deleted = (await finishRemovals({ ...context, archive: null })).dropped;
   const { rows } = await database.query<{ camera_id: string }>('SELECT DISTINCT camera_id FROM footage_segment WHERE log_id = $1', [log]);
   const cameras = new Set([...rows.map((row) => row.camera_id), ...(await folder.cameras())]);
   for (const cameraId of [...cameras].sort()) await recoverCamera(context, cameraId, report);
@@ -56,52 +58,28 @@ export async function recover(context: Context): Promise<Omit<RecoveryReport, 'c
   return report;
 }
 
-async function finishDeletions({ disk, folder, database, log }: Context, report: Pick<RecoveryReport, 'deleted'>): Promise<void> {
-  const { rows } = await database.query<{ camera_id: string; segment: number }>(`SELECT camera_id, segment FROM footage_segment WHERE log_id = $1 AND state = 'deleting' ORDER BY camera_id, segment`, [log]);
-  for (const cameraId of new Set(rows.map((row) => row.camera_id))) {
-    const segments = rows.filter((row) => row.camera_id === cameraId).map((row) => row.segment);
-    await removeFiles(disk, folder, cameraId, segments);
-    await dropRows(database, cameraId, segments);
-    report.deleted += segments.length;
-  }
-}
-
-/** Second and third step of a deletion: the files go, durably. Files that are gone already are no error. */
-export async function removeFiles(disk: Disk, folder: LogFolder, cameraId: string, segments: readonly number[]): Promise<void> {
-  for (const segment of segments) {
-    const path = folder.segmentPath(cameraId, segment);
-    try {
-      await disk.remove(path);
-    } catch (error) {
-      if (!isMissing(error)) throw diskError(error, path);
-    }
-  }
-  const path = folder.cameraFolder(cameraId);
-  try {
-    await disk.syncFolder(path);
-  } catch (error) {
-    if (!isMissing(error)) throw diskError(error, path);
-  }
-}
-
-/** Last step of a deletion. */
-export async function dropRows(database: Database, cameraId: string, segments: readonly number[]): Promise<void> {
-  await database.query(`DELETE FROM footage_segment WHERE camera_id = $1 AND segment = ANY($2::int4[]) AND state = 'deleting'`, [cameraId, segments]);
-}
-
 async function recoverCamera(context: Context, cameraId: string, report: Omit<RecoveryReport, 'created'>): Promise<void> {
-  const { database, folder, logger, log } = context;
-  const { rows } = await database.query<{ segment: number; state: string; log_id: string }>('SELECT segment, state, log_id FROM footage_segment WHERE camera_id = $1 ORDER BY segment', [cameraId]);
+  const { database, disk, folder, logger, log } = context;
+  const { rows } = await database.query<{ segment: number; state: string; log_id: string; place: string }>('SELECT segment, state, log_id, place FROM footage_segment WHERE camera_id = $1 ORDER BY segment', [cameraId]);
   const known = new Set(rows.map((row) => row.segment));
   const files = await folder.segments(cameraId);
   const present = new Set(files);
 
-  const lost = rows.filter((row) => row.log_id === log && row.state === 'sealed' && !present.has(row.segment)).map((row) => row.segment);
+  const missing = rows.filter((row) => row.log_id === log && row.state === 'sealed' && !present.has(row.segment));
+  const lost = missing.filter((row) => row.place === 'local').map((row) => row.segment);
   if (lost.length > 0) {
     await database.query(`UPDATE footage_segment SET state = 'lost' WHERE camera_id = $1 AND segment = ANY($2::int4[])`, [cameraId, lost]);
     logger.error({ camera: cameraId, segments: lost.slice(0, 20), count: lost.length }, 'footage segments are in the catalogue but not on the disk: they are lost');
     report.lost.push(...lost.map((segment) => ({ cameraId, segment })));
   }
+  const archived = missing.filter((row) => row.place === 'both').map((row) => row.segment);
+  if (archived.length > 0) {
+    await database.query(`UPDATE footage_segment SET place = 'archive' WHERE camera_id = $1 AND segment = ANY($2::int4[]) AND place = 'both'`, [cameraId, archived]);
+    logger.warn({ camera: cameraId, segments: archived.slice(0, 20), count: archived.length }, 'footage segments are not on the disk any more: they are read from the archive');
+  }
+  // A crash between the two steps of freeing the disk.
+  const freed = rows.filter((row) => row.log_id === log && row.state === 'sealed' && row.place === 'archive' && present.has(row.segment)).map((row) => row.segment);
+  if (freed.length > 0) await removeFiles(disk, folder, cameraId, freed);
   const found = rows.filter((row) => row.log_id === log && row.state === 'lost' && present.has(row.segment)).map((row) => row.segment);
   if (found.length > 0) {
     await database.query(`UPDATE footage_segment SET state = 'sealed' WHERE camera_id = $1 AND segment = ANY($2::int4[])`, [cameraId, found]);

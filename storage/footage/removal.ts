@@ -1,0 +1,147 @@
+import { BerthwatchError, messageOf } from '../../base/errors.js';
+import type { Database } from '../catalogue/database.js';
+import { diskError, isMissing } from '../disk-error.js';
+import type { Disk } from './disk.js';
+import type { LogFolder } from './log-folder.js';
+import type { SegmentArchive } from './segment-archive.js';
+
+export interface RemovalReport {
+  /** Segments that were marked by this call: readers do not find them any more, their files are gone. */
+  segments: number;
+  bytes: number;
+  /** Of them, those whose objects are still in the archive, because it is away or not configured; `finishRemovals` goes on with them. */
+  waiting: number;
+  /** Why they wait; null where none does. */
+  reason: string | null;
+}
+
+export interface RemovalContext {
+  database: Database;
+  disk: Disk;
+  folder: LogFolder;
+  log: string;
+  /** Null where none is configured. */
+  archive: SegmentArchive | null;
+}
+
+interface MarkedRow {
+  camera_id: string;
+  segment: number;
+  started_at: number;
+  bytes: number;
+  place: 'local' | 'both' | 'archive';
+  begun: boolean;
+  upload_id: string | null;
+}
+
+const COLUMNS = `camera_id, segment, started_at, bytes, place,
+  EXISTS (SELECT 1 FROM archive_upload u WHERE u.camera_id = s.camera_id AND u.segment = s.segment) AS begun,
+  (SELECT upload_id FROM archive_upload u WHERE u.camera_id = s.camera_id AND u.segment = s.segment) AS upload_id`;
+
+/** Objects in one round. */
+const BATCH = 500;
+
+/**
+ * Removes segments of one camera, files and objects, in an order that a crash at any point cannot turn into footage that is
+ * half there: mark the rows (nobody finds them any more), unlink the files, make that durable, remove the objects, drop the
+ * rows. An archive that is away delays only the last two steps: the disk is free at once.
+ *
+ * Segments that are unknown, of another log or marked already are passed over.
+ *
+ * @throws BerthwatchError unavailable (disk or database): what is marked is finished by the next start or `finishRemovals`
+ */
+export async function removeSegments(context: RemovalContext, cameraId: string, segments: readonly number[]): Promise<RemovalReport> {
+  const report: RemovalReport = { segments: 0, bytes: 0, waiting: 0, reason: null };
+  if (segments.length === 0) return report;
+  await context.folder.check(context.log);
+  for (let at = 0; at < segments.length; at += BATCH) {
+    const { rows } = await context.database.query<MarkedRow>(
+      `UPDATE footage_segment s SET state = 'deleting' WHERE camera_id = $1 AND segment = ANY($2::int4[]) AND log_id = $3 AND state <> 'deleting' RETURNING ${COLUMNS}`,
+      [cameraId, segments.slice(at, at + BATCH), context.log],
+    );
+    if (rows.length === 0) continue;
+    await removeFiles(context.disk, context.folder, cameraId, rows.map((row) => row.segment));
+    report.segments += rows.length;
+    report.bytes += rows.reduce((sum, row) => sum + row.bytes, 0);
+    const left = await removeObjects(context, rows);
+    report.waiting += left.waiting;
+    report.reason ??= left.reason;
+  }
+  return report;
+}
+
+/**
+ * Goes on with removals that were begun: by a process that crashed, or while the archive was away.
+ *
+ * @param cameraId of all cameras where null
+ * @returns rows that were dropped, and those that still wait for the archive
+ * @throws BerthwatchError unavailable (disk or database)
+ */
+export async function finishRemovals(context: RemovalContext, cameraId: string | null = null): Promise<{ dropped: number; waiting: number; reason: string | null }> {
+  let dropped = 0;
+  let waiting = 0;
+  let reason: string | null = null;
+  for (let after: [string, number] = ['', 0]; ; ) {
+    const { rows } = await context.database.query<MarkedRow>(
+      `SELECT ${COLUMNS} FROM footage_segment s WHERE log_id = $1 AND state = 'deleting' AND (camera_id, segment) > ($2, $3) AND ($5::text IS NULL OR camera_id = $5) ORDER BY camera_id, segment LIMIT $4`,
+      [context.log, ...after, BATCH, cameraId],
+    );
+    const last = rows.at(-1);
+    if (!last) return { dropped, waiting, reason };
+    after = [last.camera_id, last.segment];
+    for (const id of new Set(rows.map((row) => row.camera_id))) {
+      await removeFiles(context.disk, context.folder, id, rows.filter((row) => row.camera_id === id).map((row) => row.segment));
+    }
+    const left = await removeObjects(context, rows);
+    dropped += rows.length - left.waiting;
+    waiting += left.waiting;
+    reason ??= left.reason;
+  }
+}
+
+/** The last two steps. */
+async function removeObjects({ database, archive }: RemovalContext, rows: readonly MarkedRow[]): Promise<{ waiting: number; reason: string | null }> {
+  // An upload that was begun may have come to its end without the row knowing.
+  const archived = rows.filter((row) => row.place !== 'local' || row.begun);
+  const plain = rows.filter((row) => row.place === 'local' && !row.begun);
+  await dropRows(database, plain);
+  if (archived.length === 0) return { waiting: 0, reason: null };
+  if (!archive) return { waiting: archived.length, reason: 'they are in an archive that is not configured' };
+  try {
+    await archive.remove(archived.map((row) => ({ cameraId: row.camera_id, segment: row.segment, startedAt: row.started_at, uploadId: row.upload_id })));
+  } catch (error) {
+    if (!(error instanceof BerthwatchError)) throw error;
+    return { waiting: archived.length, reason: messageOf(error) };
+  }
+  await dropRows(database, archived);
+  return { waiting: 0, reason: null };
+}
+
+/** Second and third step of a removal: the files go, durably. Files that are gone already are no error. */
+export async function removeFiles(disk: Disk, folder: LogFolder, cameraId: string, segments: readonly number[]): Promise<void> {
+  for (const segment of segments) {
+    const path = folder.segmentPath(cameraId, segment);
+    try {
+      await disk.remove(path);
+    } catch (error) {
+      if (!isMissing(error)) throw diskError(error, path);
+    }
+  }
+  const path = folder.cameraFolder(cameraId);
+  try {
+    await disk.syncFolder(path);
+  } catch (error) {
+    if (!isMissing(error)) throw diskError(error, path);
+  }
+}
+
+async function dropRows(database: Database, rows: readonly MarkedRow[]): Promise<void> {
+  for (const cameraId of new Set(rows.map((row) => row.camera_id))) {
+    const segments = rows.filter((row) => row.camera_id === cameraId).map((row) => row.segment);
+    await database.query(
+      `WITH gone AS (DELETE FROM footage_segment WHERE camera_id = $1 AND segment = ANY($2::int4[]) AND state = 'deleting' RETURNING camera_id, segment)
+       DELETE FROM archive_upload u USING gone WHERE u.camera_id = gone.camera_id AND u.segment = gone.segment`,
+      [cameraId, segments],
+    );
+  }
+}
