@@ -18,6 +18,7 @@ import { FileObjectStore } from '../storage/objects/file-object-store.js';
 import { readObject } from '../storage/objects/read-object.js';
 import { VisionPool } from '../vision/child/pool.js';
 import { CameraAnalyser, type AnalysedStep } from './analysis/camera-analyser.js';
+import { analysedAt } from './config/analysis-windows.js';
 import { inFolder, type Config } from './config/config.js';
 import { cameraSite, type Site, type SiteCamera } from './config/site.js';
 import { EvidenceWorker } from './evidence-worker.js';
@@ -239,11 +240,12 @@ export class Core {
   }
 
   #analyse(camera: SiteCamera): void {
-    const { clock, logger, config, problems } = this.#options;
+    const { clock, logger, config, problems, metrics } = this.#options;
     const abort = new AbortController();
     const site = cameraSite(camera);
     const analyser = new CameraAnalyser({
       site,
+      isAnalysed: analysedAt(camera.analysis.windows),
       log: this.log,
       vision: this.vision,
       store: new AnalysisStore(this.database, {
@@ -256,6 +258,10 @@ export class Core {
       logger: logger.child({ part: 'analysis' }),
       detailFps: config.vision.detailFps,
       onStep: (step) => this.#onStep(camera, step),
+      onPass: (gop) => {
+        metrics.gopsPassed.inc({ camera: camera.id });
+        this.board.passed(camera.id, gop.startedAt);
+      },
       onTrouble: (message) => problems.set(`analysis/${camera.id}`, message),
     });
     this.#analysers.set(camera.id, { abort, done: analyser.run(abort.signal) });

@@ -12,6 +12,7 @@ export function createMetrics() {
     mediaEvents: new Counter({ name: 'berthwatch_media_events_total', help: 'Loss, damage, strangers and other media events', labelNames: ['camera', 'event'], registers }),
     sessions: new Counter({ name: 'berthwatch_sessions_total', help: 'Media sessions by how they ended', labelNames: ['camera', 'outcome'], registers }),
     gopsAnalysed: new Counter({ name: 'berthwatch_gops_analysed_total', help: 'GOPs analysed', labelNames: ['camera'], registers }),
+    gopsPassed: new Counter({ name: 'berthwatch_gops_passed_total', help: 'GOPs not analysed because they were captured outside the time windows of their camera', labelNames: ['camera'], registers }),
     detailFrames: new Counter({ name: 'berthwatch_detail_frames_total', help: 'Pictures between key frames that were analysed because something changed', labelNames: ['camera'], registers }),
     analysisLag: new Gauge({ name: 'berthwatch_analysis_lag_seconds', help: 'Age of the last analysed picture', labelNames: ['camera'], registers }),
     events: new Counter({ name: 'berthwatch_parking_events_total', help: 'Parking events', labelNames: ['type'], registers }),

@@ -9,7 +9,7 @@ import type { LogPosition } from '../../storage/footage/segment.js';
 import type { Examination, ExamineRequest } from '../../vision/child/protocol.js';
 import { BERTH_HEIGHT, BERTH_WIDTH, SCENE_HEIGHT, SCENE_WIDTH } from '../../vision/health/look.js';
 import type { Observation, ObservedVehicle } from '../../vision/observation.js';
-import type { AnalysisCheckpoint, AnalysisStep } from '../records/analysis-store.js';
+import type { AnalysisCheckpoint, AnalysisStep, PassedStep } from '../records/analysis-store.js';
 import { CameraAnalyser, detailFrames, type AnalysedStep } from './camera-analyser.js';
 
 const GOP_MS = 2_000;
@@ -36,10 +36,10 @@ function loggedGop(gop: number): LoggedGop {
   return value as unknown as LoggedGop;
 }
 
-/** A street with one car that drives into the berth from 10 s to 12 s, rests, and leaves from 40 s to 42 s. */
-function carAt(capturedAt: number): ObservedVehicle | null {
+/** A street with one car that drives into the berth two seconds long, rests, and leaves from the given second on. */
+function carAt(capturedAt: number, { comes, leaves } = world.car): ObservedVehicle | null {
   const t = (capturedAt - START) / 1000;
-  const along = t < 10 || t > 42 ? null : t < 12 ? (12 - t) * 400 : t > 40 ? (t - 40) * 400 : 0;
+  const along = t < comes || t > leaves + 2 ? null : t < comes + 2 ? (comes + 2 - t) * 400 : t > leaves ? (t - leaves) * 400 : 0;
   if (along === null) return null;
   const y = 330 + along;
   return {
@@ -62,8 +62,16 @@ class World {
   /** How many more times asking for a GOP's key frame fails, and how. */
   failures = new Map<number, BerthwatchError[]>();
   failWrite: BerthwatchError | null = null;
+  readonly passed: number[] = [];
 
-  constructor(readonly gops: number) {}
+  /** `closed`: seconds of the street that are not analysed. */
+  constructor(
+    readonly gops: number,
+    readonly car = { comes: 10, leaves: 40 },
+    readonly closed: { from: number; to: number } | null = null,
+  ) {}
+
+  readonly isAnalysed = (unixMs: number): boolean => this.closed === null || unixMs < START + this.closed.from * 1000 || unixMs >= START + this.closed.to * 1000;
 
   readonly log = {
     async *follow(this: void, _camera: string, after: LogPosition | null, signal: AbortSignal): AsyncGenerator<LoggedGop> {
@@ -103,6 +111,12 @@ class World {
       this.checkpointed = JSON.parse(JSON.stringify(step.to)) as AnalysisCheckpoint;
       return Promise.resolve();
     },
+    pass: (step: PassedStep): Promise<void> => {
+      expect(step.from).toEqual(this.checkpointed?.position);
+      this.passed.push(step.to.position.gop);
+      this.checkpointed = { ...(this.checkpointed as AnalysisCheckpoint), ...step.to };
+      return Promise.resolve();
+    },
   };
 }
 
@@ -114,7 +128,7 @@ async function runTo(gop: number): Promise<{ steps: AnalysedStep[]; troubles: st
   const clock = new ManualClock();
   const steps: AnalysedStep[] = [];
   const troubles: string[] = [];
-  const analyser = new CameraAnalyser({ site: SITE, log: world.log, vision: world.vision, store: world.store, clock, logger: silentLogger, detailFps: 5, onStep: (step) => steps.push(step), onTrouble: (message) => void (message !== null && troubles.push(message)) });
+  const analyser = new CameraAnalyser({ site: SITE, isAnalysed: world.isAnalysed, log: world.log, vision: world.vision, store: world.store, clock, logger: silentLogger, detailFps: 5, onStep: (step) => steps.push(step), onPass: () => undefined, onTrouble: (message) => void (message !== null && troubles.push(message)) });
   const done = analyser.run(abort.signal);
   while ((world.checkpointed?.position.gop ?? -1) < gop) {
     await new Promise((resolve) => setTimeout(resolve, 1));
@@ -169,6 +183,54 @@ describe('CameraAnalyser', () => {
     const { steps } = await runTo(4);
     expect(steps.map((step) => step.gop.position.gop)).toEqual([0, 2, 4]);
     expect(world.steps.map((step) => step.to.position.gop)).toEqual([0, 1, 2, 3, 4]);
+  });
+});
+
+describe('CameraAnalyser with time windows', () => {
+  const closed = { from: 20, to: 60 };
+  /** Runs the street once, and once with a restart after every GOP; both must tell the same. */
+  async function story(car: World['car']): Promise<{ type: string; enteredAt: number; leftAt: number | null; presentAtStart: boolean }[]> {
+    world = new World(50, car, closed);
+    for (let gop = 0; gop < 50; gop++) await runTo(gop);
+    const restarted = told();
+    world = new World(50, car, closed);
+    await runTo(49);
+    expect(told()).toEqual(restarted);
+    return world.steps.flatMap((step) => step.events.map(({ type, visit }) => ({ type, enteredAt: (visit.enteredAt - START) / 1000, leftAt: visit.leftAt === null ? null : (visit.leftAt - START) / 1000, presentAtStart: visit.presentAtStart })));
+  }
+
+  it('looks at nothing that was captured outside, and goes on with the log all the same', async () => {
+    await story({ comes: 10, leaves: 80 });
+    const seconds = world.asked.map(({ from }) => (from - START) / 1000);
+    expect(seconds.filter((s) => s >= closed.from && s < closed.to)).toEqual([]);
+    expect(Math.max(...seconds)).toBeGreaterThan(90);
+    expect(world.passed).toEqual(Array.from({ length: 20 }, (_, i) => 10 + i));
+  });
+
+  it('keeps a visit open over the time outside and ends it when the vehicle is seen to leave', async () => {
+    const events = await story({ comes: 10, leaves: 80 });
+    expect(events.map(({ type }) => type)).toEqual(['entered', 'left']);
+    expect(events[1]?.leftAt).toBeGreaterThan(79.5);
+  });
+
+  it('ends a visit with what was known before, where the vehicle left outside the windows', async () => {
+    const events = await story({ comes: 10, leaves: 40 });
+    expect(events.map(({ type }) => type)).toEqual(['entered', 'left']);
+    expect(events[1]?.leftAt).toBeLessThanOrEqual(closed.from);
+    expect(events[1]?.leftAt).toBeGreaterThan(closed.from - 2.5);
+  });
+
+  it('begins a visit with the window, where the vehicle came outside', async () => {
+    const events = await story({ comes: 30, leaves: 80 });
+    expect(events).toMatchObject([{ type: 'entered', presentAtStart: true }, { type: 'left' }]);
+    expect(events[0]?.enteredAt).toBe(closed.to);
+  });
+
+  it('starts a camera that was never analysed outside its windows', async () => {
+    world = new World(40, { comes: 70, leaves: 80 }, { from: 0, to: 60 });
+    await runTo(39);
+    expect(world.asked[0]?.from).toBe(START + 60_000);
+    expect(world.steps[0]?.to.position.gop).toBe(0);
   });
 });
 

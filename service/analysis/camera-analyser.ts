@@ -10,7 +10,7 @@ import type { LoggedGop } from '../../storage/footage/logged-gop.js';
 import type { LogPosition } from '../../storage/footage/segment.js';
 import type { Examination, ExamineRequest } from '../../vision/child/protocol.js';
 import type { Observation } from '../../vision/observation.js';
-import type { AnalysisCheckpoint, AnalysisStep } from '../records/analysis-store.js';
+import type { AnalysisCheckpoint, AnalysisStep, PassedStep } from '../records/analysis-store.js';
 import { advance, initialPipelineState, wantsDetail, type PipelineState } from './pipeline.js';
 
 /** Reads a camera's log. */
@@ -29,6 +29,8 @@ export interface Eyes {
 export interface StepStore {
   checkpoint(cameraId: string): Promise<AnalysisCheckpoint | null>;
   write(step: AnalysisStep, now: number): Promise<void>;
+  /** Moves the position past a GOP that is not analysed; the state stays. */
+  pass(step: PassedStep, now: number): Promise<void>;
 }
 
 export interface AnalysedStep {
@@ -41,6 +43,8 @@ export interface AnalysedStep {
 
 export interface CameraAnalyserOptions {
   site: CameraSite;
+  /** Whether footage of a moment is to be analysed: the camera's time windows (§7.4.3.1.5 a). */
+  isAnalysed: (unixMs: number) => boolean;
   log: GopReader;
   vision: Eyes;
   store: StepStore;
@@ -50,6 +54,8 @@ export interface CameraAnalyserOptions {
   detailFps: number;
   /** Told after each committed step. */
   onStep: (step: AnalysedStep) => void;
+  /** Told after each GOP that was passed over because its time is not analysed. */
+  onPass: (gop: LoggedGop) => void;
   /** Told what keeps the analysis from going on, and with null that it goes on. */
   onTrouble: (message: string | null) => void;
 }
@@ -62,6 +68,9 @@ const CONTIGUOUS_MS = 1_000;
 
 /**
  * Reads one camera's footage log GOP by GOP and turns it into committed steps (DESIGN.md promise 2).
+ *
+ * GOPs whose key frame was captured outside the camera's time windows are passed over: nothing of them is looked at and the state
+ * stays, so visits that were open stay open, and the first GOP of the next window is compared with the state as after an outage.
  *
  * Each step looks at the GOP's key frame. Where that shows a change since the key frame before, the pictures between the two —
  * the rest of the GOP before — are looked at first, at `detailFps`, so that times are exact and the plate is seen on more
@@ -116,7 +125,8 @@ export class CameraAnalyser {
   }
 
   async #step(state: PipelineState, from: LogPosition | null, previous: LoggedGop | null, gop: LoggedGop): Promise<PipelineState> {
-    const { site, store, clock, onStep } = this.#options;
+    const { site, store, clock, onStep, isAnalysed } = this.#options;
+    if (!isAnalysed(gop.startedAt)) return this.#pass(state, from, gop);
     const seen = await this.#look(gop, 'keyframe', state);
     const keyframe = seen?.frames[0];
     if (!seen || !keyframe) {
@@ -125,13 +135,22 @@ export class CameraAnalyser {
       return state;
     }
     const { observation } = keyframe;
-    const contiguous = previous !== null && observation.capturedAt - previous.endedAt < CONTIGUOUS_MS;
+    const contiguous = previous !== null && isAnalysed(previous.startedAt) && observation.capturedAt - previous.endedAt < CONTIGUOUS_MS;
     const between = contiguous && wantsDetail(state, observation, site) ? ((await this.#look(previous as LoggedGop, 'between', state))?.frames ?? []) : [];
     const next = advance({ ...state, gate: seen.gate }, [...between, keyframe], site);
     const events = next.events.filter((event): event is VisitEvent => 'visit' in event);
     await store.write({ cameraId: site.cameraId, from, to: { position: gop.position, analysedTo: observation.capturedAt, state: next.state }, events }, clock.now());
     onStep({ keyframe: observation, detailFrames: between.length, state: next.state, events: next.events, gop });
     return next.state;
+  }
+
+  async #pass(state: PipelineState, from: LogPosition | null, gop: LoggedGop): Promise<PipelineState> {
+    const { site, store, clock, onPass } = this.#options;
+    const to = { position: gop.position, analysedTo: gop.startedAt };
+    if (from === null) await store.write({ cameraId: site.cameraId, from, to: { ...to, state }, events: [] }, clock.now());
+    else await store.pass({ cameraId: site.cameraId, from, to }, clock.now());
+    onPass(gop);
+    return state;
   }
 
   /** What is on a GOP's key frame, through the gate, or on the frames after it; null where it cannot be decoded. */

@@ -78,13 +78,14 @@ async function run(footage: string, options: ReplayOptions, start: number, folde
   const feed = new Feed(systemClock);
   const config = finishConfig(ConfigSchema.parse({ dataFolder: folder }), process.cwd(), process.env);
   const annotations: Promise<void>[] = [];
+  const metrics = createMetrics();
   const core: Core = new Core({
     config,
     clock: systemClock,
     logger,
     feed,
     problems: new ProblemBoard(systemClock, logger, feed),
-    metrics: createMetrics(),
+    metrics,
     platforms: [],
     onRecords: () => undefined,
     onStep: (_cameraId, step: AnalysedStep) => {
@@ -101,6 +102,8 @@ async function run(footage: string, options: ReplayOptions, start: number, folde
     await Promise.all(annotations);
     const visits = await readVisits(core.database, { limit: 500, before: null, berthId: null, cameraId: camera.id, uid: null });
     report.finish(options.site === undefined ? [] : visits.reverse());
+    const passed = (await metrics.gopsPassed.get()).values.reduce((sum, { value }) => sum + value, 0);
+    if (passed > 0) process.stderr.write(`${passed} GOPs lie outside analysis.windows of camera ${camera.id} and were not looked at; --start says when the recording begins\n`);
   } finally {
     await core.close();
   }

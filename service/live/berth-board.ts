@@ -25,6 +25,11 @@ export class BerthBoard {
     }
   }
 
+  /** Footage up to a moment was passed over unanalysed: the berths stay as they were last seen. */
+  passed(cameraId: string, capturedAt: number): void {
+    this.#cameras.set(cameraId, { berths: this.#cameras.get(cameraId)?.berths ?? [], analysedTo: capturedAt });
+  }
+
   berths(cameraId: string): readonly LiveBerth[] {
     return this.#cameras.get(cameraId)?.berths ?? [];
   }

@@ -49,6 +49,13 @@ const outbox = async (platform: string): Promise<{ message_key: string; requires
   (await database.query<{ message_key: string; requires: string[]; message: { counts?: object } }>('SELECT message_key, requires, message FROM outbox WHERE platform = $1 ORDER BY id', [platform])).rows;
 
 describe('AnalysisStore', () => {
+  it('passes a GOP without touching the state, and only from where the camera stands', async () => {
+    await step();
+    await store.pass({ cameraId: 'cam', from: { segment: 1, gop: 0 }, to: { position: { segment: 1, gop: 1 }, analysedTo: T0 + 2_000 } }, T0);
+    expect(await store.checkpoint('cam')).toEqual({ position: { segment: 1, gop: 1 }, analysedTo: T0 + 2_000, state: { gop: 0 } });
+    await expect(store.pass({ cameraId: 'cam', from: { segment: 1, gop: 0 }, to: { position: { segment: 1, gop: 1 }, analysedTo: T0 } }, T0)).rejects.toMatchObject({ kind: 'conflict' });
+  });
+
   it('writes state, visit, evidence job, outbox rows and position together', async () => {
     const parked = visit('b1', T0);
     await step({ type: 'entered', at: T0, visit: parked, instants: [] });

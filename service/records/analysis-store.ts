@@ -25,6 +25,13 @@ export interface AnalysisStep {
   events: readonly VisitEvent[];
 }
 
+/** A GOP that was not analysed. */
+export interface PassedStep {
+  cameraId: string;
+  from: LogPosition;
+  to: { position: LogPosition; analysedTo: number };
+}
+
 export interface RecordRules {
   platforms: RecordContext['platforms'];
   lotOfBerth(berthId: string): string;
@@ -60,6 +67,20 @@ export class AnalysisStore {
     });
   }
 
+  /** Moves a camera's position and leaves its state alone. @throws BerthwatchError conflict when the camera's checkpoint is not `step.from` */
+  async pass({ cameraId, from, to }: PassedStep, now: number): Promise<void> {
+    const { rowCount } = await this.#database.query('UPDATE analysis SET segment = $2, gop = $3, analysed_to = $4, updated_at = $5 WHERE camera_id = $1 AND segment = $6 AND gop = $7', [
+      cameraId,
+      to.position.segment,
+      to.position.gop,
+      to.analysedTo,
+      now,
+      from.segment,
+      from.gop,
+    ]);
+    if (rowCount === 0) throw movedOn(cameraId, from);
+  }
+
   async #advance(tx: Queryable, step: AnalysisStep, now: number): Promise<void> {
     const values = [step.cameraId, step.to.position.segment, step.to.position.gop, step.to.analysedTo, JSON.stringify(step.to.state), now];
     const { rowCount } =
@@ -70,7 +91,7 @@ export class AnalysisStore {
             [...values, step.from.segment, step.from.gop],
           );
     if (rowCount === 0) {
-      throw new BerthwatchError('conflict', 'ANALYSIS_POSITION', `camera ${step.cameraId} was analysed by somebody else beyond ${JSON.stringify(step.from)}`);
+      throw movedOn(step.cameraId, step.from);
     }
   }
 
@@ -110,4 +131,8 @@ export class AnalysisStore {
     const totalBerths = this.#rules.totalBerths(lotCode);
     return { totalBerths, freeBerths: Math.max(0, totalBerths - (rows[0]?.open ?? 0)) };
   }
+}
+
+function movedOn(cameraId: string, from: LogPosition | null): BerthwatchError {
+  return new BerthwatchError('conflict', 'ANALYSIS_POSITION', `camera ${cameraId} was analysed by somebody else beyond ${JSON.stringify(from)}`);
 }
