@@ -15,9 +15,9 @@ import onnxruntime as ort
 
 import card
 import detection_eval
+import grammar
 import plate_data
 import plate_net
-from charset import decode, surest
 from detection_eval import detect, evaluate as evaluate_detector, heading_error
 from paths import DATA, MODELS, STILLS, TRAINING, scratch
 from plates_synth import KINDS
@@ -104,19 +104,10 @@ ACCEPT_SINGLE = 0.95  # vision/plate/vote.ts: a single reading counts as read fr
 BINS = (0.0, 0.5, 0.8, 0.9, 0.95, 0.99, 1.01)
 
 
-def confidences(s, pics):
-    """For each picture the probability of its weakest character; 0 where nothing was read."""
-    out = []
-    for a in range(0, len(pics), 64):
-        x = np.ascontiguousarray(np.stack(pics[a:a + 64]).transpose(0, 3, 1, 2).astype(np.float32) / 255)
-        out += [min(surest(t), default=0.0) for t in s.run(["probs"], {"images": x})[0]]
-    return np.array(out)
-
-
 def reliability(s, pics, want):
     """Does confidence mean something? Share right by confidence, and what the acceptance threshold lets through."""
-    conf = confidences(s, pics)
-    right = np.array([a == b for a, b in zip(read(s, pics)[0], want)])
+    texts, _, _, _, conf = read(s, pics)
+    conf, right = np.array(conf), np.array([a == b for a, b in zip(texts, want)])
     table = {}
     for low, high in zip(BINS, BINS[1:]):
         m = (conf >= low) & (conf < high)
@@ -127,16 +118,19 @@ def reliability(s, pics, want):
 
 
 def read(s, pics):
-    """Texts, colour indices, row counts and plate flags of 48 x 168 RGB pictures."""
-    texts, colours, rows, flags = [], [], [], []
+    """Texts, colour indices, row counts, plate flags and the weakest characters' confidences (0: nothing read) of 48 x 168 RGB pictures."""
+    texts, colours, rows, flags, weakest = [], [], [], [], []
     for a in range(0, len(pics), 64):
         x = np.ascontiguousarray(np.stack(pics[a:a + 64]).transpose(0, 3, 1, 2).astype(np.float32) / 255)
         p, c, r, f = s.run(["probs", "colour", "rows", "plate"], {"images": x})
-        texts += [decode(t.argmax(-1).tolist()) for t in p]
+        for t, colour in zip(p, c.argmax(1)):
+            text, sure = grammar.read(t, int(colour))
+            texts.append(text)
+            weakest.append(min(sure, default=0.0))
         colours += c.argmax(1).tolist()
         rows += (r.argmax(1) + 1).tolist()
         flags += (f[:, 0] > 0.5).tolist()
-    return texts, colours, rows, flags
+    return texts, colours, rows, flags, weakest
 
 
 def plates():
@@ -196,7 +190,7 @@ def plates():
     return out
 
 
-def shares(texts, colours, rows, flags, want_t, want_c=None, want_r=None):
+def shares(texts, colours, rows, flags, _weakest, want_t, want_c=None, want_r=None):
     n = len(texts)
     known = [i for i in range(n) if want_t[i]]
     out = {"plates": len(known), "text": round(sum(texts[i] == want_t[i] for i in known) / max(1, len(known)), 4)}
@@ -231,7 +225,7 @@ def plate_reader():
         out["rendered"] = shares(*read(s, [centre(p) for p in z["pics"][m]]), list(z["texts"][m]), z["colours"][m].tolist(), z["rows"][m].tolist())
         print("rendered", out["rendered"], flush=True)
     neg = np.load(scratch("reader-negatives.npz"))
-    _, _, _, f = read(s, [centre(p) for p in neg["pics"][neg["val"]]])
+    _, _, _, f, _ = read(s, [centre(p) for p in neg["pics"][neg["val"]]])
     out["negatives"] = {"pictures": len(f), "takenForPlates": round(sum(f) / len(f), 4)}
     # synthetic plates of all kinds, seeds never trained on, 70 to 168 pixels wide
     rng = np.random.default_rng(990001)

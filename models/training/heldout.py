@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from evaluate import centre
-from charset import decode
+import grammar
 from paths import scratch
 from reader_net import ReaderNet
 from train_reader import to_tensor
@@ -22,8 +22,8 @@ def main():
     z = np.load(scratch("reader-crops-b.npz"))
     right = 0
     for a in range(0, len(z["pics"]), 64):
-        text = net(to_tensor([centre(p) for p in z["pics"][a:a + 64]]))[0].argmax(-1)
-        right += sum(decode(t.tolist()) == w for t, w in zip(text, z["texts"][a:a + 64]))
+        probs, colours = [o.softmax(-1).numpy() for o in net(to_tensor([centre(p) for p in z["pics"][a:a + 64]]))[:2]]
+        right += sum(grammar.read(p, int(c.argmax()))[0] == w for p, c, w in zip(probs, colours, z["texts"][a:a + 64]))
     out = {"plates": len(z["pics"]), "text": round(right / len(z["pics"]), 4)}
     scratch("reader-heldout.json").write_text(json.dumps(out))
     print(out)

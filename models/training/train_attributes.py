@@ -79,7 +79,7 @@ def step(net, batch):
 
 def rates(predict):
     """Share right on the validation side, by source and head. `predict`: pictures N x H x W x 3 -> list of N x labels."""
-    z = np.load(scratch("attributes.npz"))
+    z = dict(np.load(scratch("attributes.npz")))  # every access to the file itself would read it anew
     out = {}
     for name in SHARES:
         mine = np.where((z["source"] == name) & z["val"])[0]

@@ -20,8 +20,8 @@ from reader_net import ReaderNet, STEPS
 class Pool:
     """One source of canvases: pictures, texts ('' = do not train text), colour, rows, plate flag."""
 
-    def __init__(self, pics, texts, colours, rows, plate, tight):
-        self.pics, self.texts, self.colours, self.rows, self.plate, self.tight = pics, texts, colours, rows, plate, tight
+    def __init__(self, pics, texts, colours, rows, plate, tight, real=False):
+        self.pics, self.texts, self.colours, self.rows, self.plate, self.tight, self.real = pics, texts, colours, rows, plate, tight, real
 
     def __len__(self):
         return len(self.pics)
@@ -31,7 +31,7 @@ def real_pool(source, validation):
     z = np.load(scratch(f"reader-{source}.npz"))
     m = z["val"] == validation
     n = int(m.sum())
-    return Pool(z["pics"][m], list(z["texts"][m]), np.zeros(n, int), np.ones(n, int), 1, source != "scenes")
+    return Pool(z["pics"][m], list(z["texts"][m]), np.zeros(n, int), np.ones(n, int), 1, source != "scenes", True)
 
 
 def negative_pool(validation):
@@ -86,6 +86,37 @@ def augment(rng, canvas, tight, synthetic):
     return img
 
 
+# A blue plate of 440 mm: the second character ends at 117.5, the third begins at 151.5
+CUT = 134.5 / 440
+
+
+class Recombined:
+    """Real blue plates put together from two: province and office of one, serial of another.
+
+    Real crops are mostly of one province; this shows each province's sign as cameras see it before many serials.
+    """
+
+    def __init__(self, pools):
+        self.parts = []
+        for p in pools:
+            own = [i for i in range(len(p)) if len(p.texts[i]) == 7]
+            counts = {t: sum(p.texts[i][0] == t for i in own) for t in {p.texts[i][0] for i in own}}
+            weight = np.array([counts[p.texts[i][0]] ** -0.7 for i in own])
+            self.parts.append((p, own, weight / weight.sum()))
+
+    def item(self, rng):
+        """(canvas, text, whether tightly cropped)"""
+        pool, own, weight = self.parts[rng.integers(len(self.parts))]
+        left, right = own[rng.choice(len(own), p=weight)], own[rng.integers(len(own))]
+        a, b = pool.pics[left].astype(np.float32), pool.pics[right].astype(np.float32)
+        x = MX + CUT * PW
+        inner = slice(MX, MX + PW)
+        mean = lambda v: v[MY:-MY, inner].mean((0, 1))
+        a = (a - mean(a)) * (b[MY:-MY, inner].std() / max(8.0, a[MY:-MY, inner].std())) ** 0.7 + mean(b)
+        soft = np.clip((x + 2 - np.arange(CW)) / 4, 0, 1).astype(np.float32)[None, :, None]
+        return np.clip(a * soft + b * (1 - soft), 0, 255).astype(np.uint8), pool.texts[left][:2] + pool.texts[right][2:], pool.tight
+
+
 def centre(canvas):
     return canvas[MY:MY + PH, MX:MX + PW]
 
@@ -95,10 +126,18 @@ def to_tensor(pics):
     return x.float().div_(255)
 
 
-def batch(rng, pools, shares, size):
+def batch(rng, pools, shares, size, recombined):
     pics, texts, colours, rows, plate = [], [], [], [], []
     for k in rng.choice(len(pools), size=size, p=shares):
         p = pools[k]
+        if p.real and rng.random() < 0.4:
+            canvas, text, tight = recombined.item(rng)
+            pics.append(augment(rng, canvas, tight, False))
+            texts.append(text)
+            colours.append(0)
+            rows.append(0)
+            plate.append(1)
+            continue
         i = int(rng.integers(len(p)))
         pics.append(augment(rng, p.pics[i], p.tight, k == 0))
         texts.append(p.texts[i])
@@ -113,11 +152,12 @@ class Stream(torch.utils.data.IterableDataset):
 
     def __init__(self, pools, shares, size, seed):
         self.pools, self.shares, self.size, self.seed = pools, shares, size, seed
+        self.recombined = Recombined([p for p in pools if p.real])
 
     def __iter__(self):
         rng = np.random.default_rng(self.seed)
         while True:
-            yield batch(rng, self.pools, self.shares, self.size)
+            yield batch(rng, self.pools, self.shares, self.size, self.recombined)
 
 
 def loss_of(outputs, texts, colours, rows, plate):

@@ -1,6 +1,6 @@
 import type { Picture } from '../decode/picture.js';
 import type { PlateColour, PlateReading } from '../observation.js';
-import { ctcGreedy } from './ctc.js';
+import { ctcUnderGrammar } from './ctc-grammar.js';
 import type { ReaderModel } from './manifest.js';
 import type { FoundPlate } from './plate-assignment.js';
 import { fillFromBands, plateBands, type Band } from './rectify.js';
@@ -31,7 +31,7 @@ export async function readPlates(
   const result: (PlateReading | null)[] = plates.map(() => null);
   const first = await readAll(session, charset, picture, present.map(({ plate }) => plateBands(plate.corners, 1, session.entry)));
   const again = present.flatMap(({ plate }, i) => (first[i]?.rows === 2 && session.entry.twoRow ? [{ i, bands: plateBands(plate.corners, 2, session.entry) }] : []));
-  const second = await readAll(session, charset, picture, again.map((a) => a.bands));
+  const second = await readAll(session, charset, picture, again.map((a) => a.bands), again.map((a) => (first[a.i] as Read).colour));
   for (const [k, { i }] of again.entries()) {
     const before = first[i] as Read;
     const strip = second[k];
@@ -55,19 +55,24 @@ export async function readPlates(
   return result;
 }
 
-async function readAll(session: ModelSession<ReaderModel>, charset: readonly string[], picture: Picture, bands: readonly (Band[] | null)[]): Promise<(Read | null)[]> {
+async function readAll(
+  session: ModelSession<ReaderModel>,
+  charset: readonly string[],
+  picture: Picture,
+  bands: readonly (Band[] | null)[],
+  colours: readonly PlateColour[] = [],
+): Promise<(Read | null)[]> {
   const valid: boolean[] = [];
   const outputs = await session.run(bands.length, (tensor, slot, i) => {
     const own = bands[i];
     valid[i] = own != null && fillFromBands(tensor, slot, picture, own, session.entry.input);
   });
-  return outputs.map((output, i) => (valid[i] ? interpret(session.entry, charset, output) : null));
+  return outputs.map((output, i) => (valid[i] ? interpret(session.entry, charset, output, colours[i]) : null));
 }
 
-/** One plate's tensors as text, colour and rows. Exported for tests. */
-export function interpret(model: ReaderModel, charset: readonly string[], output: ReadonlyMap<string, Output>): Read {
+/** One plate's tensors as text, colour and rows; `knownColour` says by which colour's grammar to read. Exported for tests. */
+export function interpret(model: ReaderModel, charset: readonly string[], output: ReadonlyMap<string, Output>, knownColour: PlateColour | null = null): Read {
   const probs = part(model, output, model.outputs.probs);
-  const { text, confidences } = ctcGreedy(probs.data, probs.data.length / (charset.length + 1), charset);
   let colour: PlateColour = 'blue';
   let colourConfidence = 0;
   if (model.outputs.colour !== undefined) {
@@ -76,6 +81,7 @@ export function interpret(model: ReaderModel, charset: readonly string[], output
     colour = model.colours[best] ?? 'blue';
     colourConfidence = clamp01(values[best] ?? 0);
   }
+  const { text, confidences } = ctcUnderGrammar(probs.data, probs.data.length / (charset.length + 1), charset, knownColour ?? colour);
   const rows = model.outputs.rows !== undefined && argmax(part(model, output, model.outputs.rows).data) === 1 ? 2 : 1;
   const plate = model.outputs.plate === undefined ? 1 : clamp01(part(model, output, model.outputs.plate).data[0] ?? 0);
   return { text, confidences, colour, colourConfidence, rows, plate };
