@@ -165,11 +165,6 @@ export class CameraLog {
     while ((this.#segments[0]?.registered ?? false) && this.#segments.length > KEPT) this.#segments.shift();
   }
 
-  /** Retention removed everything up to `segment`. */
-  forgetThrough(segment: number): void {
-    while ((this.#segments[0]?.registered ?? false) && (this.#segments[0]?.segment.segment as number) <= segment) this.#segments.shift();
-  }
-
   /** These were removed. */
   forgetSegments(segments: readonly number[]): void {
     const gone = new Set(segments);
@@ -366,7 +361,7 @@ export class CameraLog {
       }
       return;
     }
-    const { cameraId, segment, codec, width, height, gops, bytes, gapBefore } = writer;
-    this.#shared.sealed({ cameraId, segment, codec, width, height, gops, bytes, sha256, recovered: false, gapBefore });
+    const { cameraId, segment, codec, width, height, gops, bytes, gapBefore, overlapBefore } = writer;
+    this.#shared.sealed({ cameraId, segment, codec, width, height, gops, bytes, sha256, recovered: false, gapBefore, overlapBefore });
   }
 }

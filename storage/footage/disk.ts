@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { mkdir, open, readdir, rename, unlink, type FileHandle } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, statfs, unlink, type FileHandle } from 'node:fs/promises';
 import { isMissing } from '../disk-error.js';
 
 /** A file being written. */
@@ -32,6 +32,14 @@ export interface Disk {
   stream(path: string): AsyncIterable<Buffer>;
   rename(from: string, to: string): Promise<void>;
   remove(path: string): Promise<void>;
+  /** Of the file system that holds `path`. */
+  space(path: string): Promise<DiskSpace>;
+}
+
+export interface DiskSpace {
+  totalBytes: number;
+  /** What ordinary users may still take. */
+  freeBytes: number;
 }
 
 class NodeFile implements DiskFile {
@@ -123,4 +131,8 @@ export const nodeDisk: Disk = {
   },
   rename,
   remove: unlink,
+  async space(path) {
+    const { bsize, blocks, bavail } = await statfs(path);
+    return { totalBytes: bsize * blocks, freeBytes: bsize * bavail };
+  },
 };

@@ -4,7 +4,8 @@ import type { Logger } from '../../base/logger.js';
 import type { AccessUnit } from '../../ingest/access-unit.js';
 import type { Database } from '../catalogue/database.js';
 import { CameraLog, type CameraLogShared, type CameraLogStats } from './camera-log.js';
-import { nodeDisk, type Disk } from './disk.js';
+import { diskError } from '../disk-error.js';
+import { nodeDisk, type Disk, type DiskSpace } from './disk.js';
 import { FlushGate } from './flush-gate.js';
 import { FootageReader } from './footage-reader.js';
 import { isCameraId, LogFolder } from './log-folder.js';
@@ -13,8 +14,8 @@ import { claimLog } from './log-identity.js';
 import { MemoryBudget } from './memory-budget.js';
 import { recover, type RecoveryReport } from './recovery.js';
 import { finishRemovals, removeSegments, type RemovalContext, type RemovalReport } from './removal.js';
-import { deleteSegmentsBefore } from './retention.js';
-import type { Gap, LogPosition, SealedSegment, SegmentInfo } from './segment.js';
+import { deleteOldestSegments, deleteSegmentsBefore, type RetentionContext } from './retention.js';
+import type { Gap, LogPosition, Overlap, SealedSegment, SegmentInfo } from './segment.js';
 import type { SegmentArchive } from './segment-archive.js';
 import { SegmentBytes } from './segment-bytes.js';
 import { SegmentRegister } from './segment-register.js';
@@ -68,6 +69,8 @@ export interface FootageLogStats {
   cameras: ReadonlyMap<string, CameraLogStats>;
   /** Bytes that wait for the disk. */
   queuedBytes: number;
+  /** Pictures not taken while recording was refused. */
+  refusedUnits: number;
   /** Sealed segments that are not in the catalogue yet. */
   unregisteredSegments: number;
 }
@@ -89,6 +92,9 @@ export class FootageLog {
   readonly #reader: FootageReader;
   readonly #shared: CameraLogShared;
   readonly #resumed = new Map<string, { lastSegment: number; lastEndedAt: number | null }>();
+  /** By camera, null for all: why nothing is recorded. */
+  readonly #refused = new Map<string | null, string>();
+  #refusedUnits = 0;
   #log: string | null = null;
   #starting: Promise<RecoveryReport> | null = null;
   #startFailure: string | null = 'the footage log is not started';
@@ -189,6 +195,10 @@ export class FootageLog {
   /** Takes a unit of a camera. Never waits, never throws; the unit's bytes must not be changed afterwards. */
   append(unit: AccessUnit): void {
     if (this.#closed) return;
+    if (this.#refused.size > 0 && this.refusal(unit.cameraId) !== null) {
+      this.#refusedUnits++;
+      return;
+    }
     this.#camera(unit.cameraId)?.append(unit);
   }
 
@@ -265,6 +275,11 @@ export class FootageLog {
     return this.#reader.gaps(cameraId, from, to);
   }
 
+  /** Times that a camera's sealed footage holds twice, because the host's clock was set back, by segment. */
+  overlaps(cameraId: string, from: number, to: number): Promise<Overlap[]> {
+    return this.#reader.overlaps(cameraId, from, to);
+  }
+
   /** Segments that reach into a time range, the open one included, by number. */
   segments(cameraId: string, from: number, to: number): Promise<SegmentInfo[]> {
     return this.#reader.segments(cameraId, from, to, this.#cameras.get(cameraId)?.openSegment ?? null);
@@ -280,9 +295,17 @@ export class FootageLog {
     return this.#bytes.read({ cameraId, segment }, offset, length);
   }
 
-  /** Removes sealed segments whose last unit is older than `time`, files and objects. @throws BerthwatchError unavailable: call again */
-  async deleteBefore(cameraId: string, time: number): Promise<RemovalReport> {
-    return deleteSegmentsBefore(this.#removal(), { cameraId, time, marked: (last) => this.#cameras.get(cameraId)?.forgetThrough(last) });
+  /** Removes segments whose last unit is older than `time` and that are not held, files and objects. @throws BerthwatchError unavailable: call again */
+  async deleteBefore(cameraId: string, time: number, pace?: RetentionContext['pace']): Promise<RemovalReport> {
+    return deleteSegmentsBefore(this.#retention(pace), cameraId, time);
+  }
+
+  /**
+   * Removes the oldest segments on the disk that are not held, of a camera or (null) of all, until `bytes` are freed or nothing is left that
+   * may go; the reason stands in the gaps that this leaves. @throws BerthwatchError unavailable: call again
+   */
+  async deleteOldest(cameraId: string | null, bytes: number, reason: string, pace?: RetentionContext['pace']): Promise<RemovalReport> {
+    return deleteOldestSegments(this.#retention(pace), { cameraId, bytes, reason });
   }
 
   /**
@@ -300,6 +323,42 @@ export class FootageLog {
   /** Goes on with removals whose objects waited for the archive. @throws BerthwatchError unavailable */
   async finishRemovals(): Promise<{ dropped: number; waiting: number; reason: string | null }> {
     return finishRemovals(this.#removal());
+  }
+
+  /**
+   * Refuses to record, for a camera or (null) for all, or with a null reason takes it up again. What was taken until now is
+   * written and sealed; the gap until recording goes on has the reason.
+   */
+  refuse(cameraId: string | null, reason: string | null): void {
+    const known = this.#refused.get(cameraId) ?? null;
+    if (known === reason) return;
+    if (reason === null) this.#refused.delete(cameraId);
+    else this.#refused.set(cameraId, reason);
+    if (reason === null || known !== null) return;
+    for (const camera of this.#cameras.values()) if (cameraId === null || camera.cameraId === cameraId) camera.cut(reason, true);
+  }
+
+  /** Why a camera is not recorded; null where it is. */
+  refusal(cameraId: string): string | null {
+    return this.#refused.get(null) ?? this.#refused.get(cameraId) ?? null;
+  }
+
+  /** Bytes on the disk that holds the log. @throws BerthwatchError unavailable */
+  async space(): Promise<DiskSpace> {
+    try {
+      return await this.#disk.space(this.#folder.path);
+    } catch (error) {
+      throw diskError(error, this.#folder.path);
+    }
+  }
+
+  /** Id of the log; null until it is started. */
+  get id(): string | null {
+    return this.#log;
+  }
+
+  #retention(pace?: RetentionContext['pace']): RetentionContext {
+    return { ...this.#removal(), marked: (cameraId, segments) => this.#cameras.get(cameraId)?.forgetSegments(segments), ...(pace ? { pace } : {}) };
   }
 
   #removal(): RemovalContext {
@@ -323,6 +382,12 @@ export class FootageLog {
       const others = failures.length > 1 ? ` (${failures.length} cameras)` : '';
       return { state: 'failing', reason: first.reason + others, since: first.since, droppedGops };
     }
+    const [refused] = this.#refused;
+    if (refused) {
+      if (!this.#failing) this.#since = this.#options.clock.now();
+      this.#failing = true;
+      return { state: 'failing', reason: `${refused[0] === null ? 'nothing is recorded' : `camera ${refused[0]} is not recorded`}: ${refused[1]}${this.#refused.size > 1 ? ` (and ${this.#refused.size - 1} more)` : ''}`, since: this.#since, droppedGops };
+    }
     if (this.#failing) this.#since = this.#options.clock.now();
     this.#failing = false;
     return { state: 'ok', reason: null, since: this.#since, droppedGops };
@@ -332,6 +397,7 @@ export class FootageLog {
     return {
       cameras: new Map([...this.#cameras].map(([id, camera]) => [id, camera.stats])),
       queuedBytes: this.#shared.budget.used,
+      refusedUnits: this.#refusedUnits,
       unregisteredSegments: this.#register.pending,
     };
   }

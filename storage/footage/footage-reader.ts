@@ -2,9 +2,9 @@ import type { Clock } from '../../base/clock.js';
 import type { Database } from '../catalogue/database.js';
 import type { IndexedGop } from './gop-index.js';
 import { LoggedGop } from './logged-gop.js';
-import { segmentInfo, type Gap, type IndexedSegment, type LogPosition, type SegmentInfo } from './segment.js';
+import { segmentInfo, type Gap, type IndexedSegment, type LogPosition, type Overlap, type SegmentInfo } from './segment.js';
 import type { SegmentBytes } from './segment-bytes.js';
-import { gapsBetween, newestEnd, nextSegments, previousSegments, segmentAt, segmentInfosBetween, segmentsBetween } from './segment-table.js';
+import { gapsBetween, newestEnd, nextSegments, overlapsBetween, previousSegments, segmentInfosBetween, segmentsAt, segmentsBetween } from './segment-table.js';
 
 /**
  * Finds GOPs in the segments that are in memory (open, just sealed) and in the catalogue (all others). Memory is looked at
@@ -52,14 +52,14 @@ export class FootageReader {
 
   async at(cameraId: string, at: number): Promise<LoggedGop | null> {
     const memory = this.#snapshot(cameraId);
-    const stored = await segmentAt(this.#database, cameraId, at);
+    const stored = await segmentsAt(this.#database, cameraId, at, this.#gapMs);
     let best: { segment: IndexedSegment; entry: IndexedGop } | null = null;
-    for (const segment of stored ? [stored, ...memory] : memory) {
-      const entry = segment.gops.findLast((gop) => gop.startedAt <= at);
+    for (const segment of [...stored, ...memory]) {
+      const entry = segment.gops.findLast((gop) => gop.startedAt <= at && at - gop.endedAt <= this.#gapMs);
       if (entry && (best === null || entry.startedAt >= best.entry.startedAt)) best = { segment, entry };
     }
     // The last picture stays until the next one comes, or the stream is said to have a gap.
-    return best && at - best.entry.endedAt <= this.#gapMs ? this.#gop(best.segment, best.entry) : null;
+    return best && this.#gop(best.segment, best.entry);
   }
 
   async between(cameraId: string, from: number, to: number): Promise<LoggedGop[]> {
@@ -74,10 +74,18 @@ export class FootageReader {
     const gaps = await gapsBetween(this.#database, cameraId, from, to);
     const known = new Set(gaps.map((gap) => gap.from));
     for (const { gapBefore } of memory) if (gapBefore && !known.has(gapBefore.from) && gapBefore.from <= to && (gapBefore.to ?? to) >= from) gaps.push(gapBefore);
-    const newest = memory.at(-1)?.gops.at(-1)?.endedAt ?? (await newestEnd(this.#database, cameraId));
+    const last = memory.at(-1)?.gops.at(-1)?.endedAt ?? (await newestEnd(this.#database, cameraId));
     const end = Math.min(to, this.#clock.now());
+    // After a clock was set back, footage from before that may reach further than the newest.
+    const twice = last === null ? [] : await overlapsBetween(this.#database, cameraId, last, end);
+    const newest = last === null ? null : twice.reduce((latest, overlap) => (overlap.to <= end ? Math.max(latest, overlap.to) : latest), last);
     if (newest !== null && end - newest > this.#gapMs) gaps.push({ from: newest, to: null, reason: 'no footage since' });
     return gaps.sort((a, b) => a.from - b.from);
+  }
+
+  /** Times held twice, as far as the segments are sealed. */
+  async overlaps(cameraId: string, from: number, to: number): Promise<Overlap[]> {
+    return overlapsBetween(this.#database, cameraId, from, to);
   }
 
   async segments(cameraId: string, from: number, to: number, open: number | null): Promise<SegmentInfo[]> {

@@ -121,9 +121,10 @@ export class LogFolder {
   }
 }
 
-const MAX_CAMERA_ID = 64;
+/** A camera's id with the name of a further stream. */
+const MAX_CAMERA_ID = 72;
 
-/** Whether a camera id can have a folder: 1 to 64 characters of well-formed Unicode, no control characters. */
+/** Whether a camera id can have a folder: 1 to 72 characters of well-formed Unicode, no control characters. */
 export function isCameraId(id: string): boolean {
   if (id.length === 0 || id.length > MAX_CAMERA_ID || encodeCamera(id).length > 240) return false;
   return !/[\0-\x1f\x7f]/.test(id) && Buffer.from(id).toString() === id;

@@ -7,7 +7,7 @@ import type { Disk } from './disk.js';
 import type { IndexedGop } from './gop-index.js';
 import type { LogFolder } from './log-folder.js';
 import { finishRemovals, removeFiles } from './removal.js';
-import { gapBetween, type SealedSegment } from './segment.js';
+import { gapBetween, overlapBetween, type SealedSegment } from './segment.js';
 import { SegmentScanner, type SegmentScan } from './segment-scanner.js';
 import { insertSegments } from './segment-table.js';
 
@@ -142,7 +142,7 @@ async function recoverFile(context: Context, cameraId: string, segment: number, 
   const { codec, width, height } = header;
   const gapBefore = gapBetween(header.previousEndedAt, (gops[0] as IndexedGop).startedAt, header.reason, gapMs);
   const bytes = newest ? result.wholeBytes : result.totalBytes;
-  const sealed: SealedSegment = { cameraId, segment, codec, width, height, gops, bytes, sha256: await sha256(bytes), recovered: true, gapBefore };
+  const sealed: SealedSegment = { cameraId, segment, codec, width, height, gops, bytes, sha256: await sha256(bytes), recovered: true, gapBefore, overlapBefore: overlapBetween(segment, header.previousEndedAt, (gops[0] as IndexedGop).startedAt, header.reason) };
   await database.transaction((tx) => insertSegments(tx, log, [sealed]));
   report.recovered.push({ cameraId, segment, gops: gops.length, cutBytes });
 }

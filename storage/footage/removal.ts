@@ -1,5 +1,6 @@
 import { BerthwatchError, messageOf } from '../../base/errors.js';
 import type { Database } from '../catalogue/database.js';
+import type { Queryable, SqlResult } from '../catalogue/queryable.js';
 import { diskError, isMissing } from '../disk-error.js';
 import type { Disk } from './disk.js';
 import type { LogFolder } from './log-folder.js';
@@ -48,17 +49,25 @@ const BATCH = 500;
  *
  * Segments that are unknown, of another log or marked already are passed over.
  *
- * @throws BerthwatchError unavailable (disk or database): what is marked is finished by the next start or `finishRemovals`
+ * @param withMarks what must be written in the same transaction as the marks
+ * @throws BerthwatchError unavailable (disk or database): what is marked is finished by the next start or `finishRemovals`;
+ *   conflict (a segment is held: nothing of its round is marked)
  */
-export async function removeSegments(context: RemovalContext, cameraId: string, segments: readonly number[]): Promise<RemovalReport> {
+export async function removeSegments(context: RemovalContext, cameraId: string, segments: readonly number[], withMarks?: (tx: Queryable) => Promise<void>): Promise<RemovalReport> {
   const report: RemovalReport = { segments: 0, bytes: 0, waiting: 0, reason: null };
   if (segments.length === 0) return report;
   await context.folder.check(context.log);
   for (let at = 0; at < segments.length; at += BATCH) {
-    const { rows } = await context.database.query<MarkedRow>(
+    const mark = (tx: Queryable): Promise<SqlResult<MarkedRow>> => tx.query<MarkedRow>(
       `UPDATE footage_segment s SET state = 'deleting' WHERE camera_id = $1 AND segment = ANY($2::int4[]) AND log_id = $3 AND state <> 'deleting' RETURNING ${COLUMNS}`,
       [cameraId, segments.slice(at, at + BATCH), context.log],
     );
+    const { rows } = await (withMarks === undefined
+      ? mark(context.database)
+      : context.database.transaction(async (tx) => {
+          await withMarks(tx);
+          return mark(tx);
+        }));
     if (rows.length === 0) continue;
     await removeFiles(context.disk, context.folder, cameraId, rows.map((row) => row.segment));
     report.segments += rows.length;

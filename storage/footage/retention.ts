@@ -1,35 +1,116 @@
+import type { Queryable } from '../catalogue/queryable.js';
 import { finishRemovals, removeSegments, type RemovalContext, type RemovalReport } from './removal.js';
+
+export interface RetentionContext extends RemovalContext {
+  /** Told segments of a camera before they are marked. */
+  marked: (cameraId: string, segments: readonly number[]) => void;
+  /** Called after each batch with how long it took, ms: pauses, so that recording is not disturbed. */
+  pace?: (workMs: number) => Promise<void>;
+}
 
 /** Segments in one round: the rows stay locked only for their marking. */
 const BATCH = 500;
 
+interface Chosen {
+  camera_id: string;
+  segment: number;
+  started_at: number;
+  ended_at: number;
+}
+
 /**
- * Removes segments of a camera whose last unit is older than `time`, file and object.
+ * Removes segments of a camera whose last unit is older than `time`, file and object, but none that is held.
  *
  * @throws BerthwatchError unavailable: rows that are marked already are finished by `finishRemovals`, or the next start
  */
-export async function deleteSegmentsBefore(context: RemovalContext, options: { cameraId: string; time: number; marked: (lastSegment: number) => void }): Promise<RemovalReport> {
-  const { database, log } = context;
-  const { cameraId, marked } = options;
-  const time = Math.floor(options.time);
-  const report: RemovalReport = { segments: 0, bytes: 0, waiting: 0, reason: null };
-  await context.folder.check(log);
+export async function deleteSegmentsBefore(context: RetentionContext, cameraId: string, time: number): Promise<RemovalReport> {
+  const { database, log, folder } = context;
+  const before = Math.floor(time);
+  const report = emptyReport();
+  await folder.check(log);
   // What an error interrupted; what waits for the archive is the archiver's.
   report.segments = (await finishRemovals({ ...context, archive: null }, cameraId)).dropped;
   for (;;) {
-    const { rows } = await database.query<{ segment: number }>(
-      `SELECT segment FROM footage_segment WHERE camera_id = $1 AND log_id = $2 AND started_at < $3 AND ended_at < $3 AND state <> 'deleting' ORDER BY segment LIMIT $4`,
-      [cameraId, log, time, BATCH],
+    const { rows } = await database.query<Chosen>(
+      `SELECT camera_id, segment, started_at, ended_at FROM footage_segment f
+       WHERE camera_id = $1 AND log_id = $2 AND started_at < $3 AND ended_at < $3 AND state <> 'deleting' AND NOT footage_held(f.camera_id, f.started_at, f.ended_at)
+       ORDER BY started_at LIMIT $4`,
+      [cameraId, log, before, BATCH],
+    );
+    if (rows.length > 0) await removeChosen(context, report, rows, null);
+    if (rows.length < BATCH) break;
+  }
+  await database.query('DELETE FROM footage_gap WHERE camera_id = $1 AND to_at < $2', [cameraId, before]);
+  await database.query('DELETE FROM footage_overlap WHERE camera_id = $1 AND to_at < $2', [cameraId, before]);
+  return report;
+}
+
+/**
+ * Removes the oldest segments on the disk that are not held, of one camera or (null) of all, until at least `bytes` are freed or nothing is
+ * left to remove. What goes before its time leaves a gap with the reason.
+ *
+ * @throws BerthwatchError unavailable
+ */
+export async function deleteOldestSegments(context: RetentionContext, options: { cameraId: string | null; bytes: number; reason: string }): Promise<RemovalReport> {
+  const { database, log, folder } = context;
+  await folder.check(log);
+  const report = emptyReport();
+  while (report.bytes < options.bytes) {
+    const { rows } = await database.query<Chosen>(
+      `SELECT camera_id, segment, started_at, ended_at FROM (
+         SELECT *, sum(bytes) OVER (ORDER BY started_at, camera_id, segment ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS ahead FROM (
+           SELECT camera_id, segment, started_at, ended_at, bytes FROM footage_segment f
+           WHERE log_id = $1 AND state = 'sealed' AND place <> 'archive' AND ($2::text IS NULL OR camera_id = $2) AND NOT footage_held(f.camera_id, f.started_at, f.ended_at)
+           ORDER BY started_at, camera_id, segment LIMIT $3
+         ) oldest
+       ) chosen WHERE coalesce(ahead, 0) < $4`,
+      [log, options.cameraId, BATCH, Math.ceil(options.bytes - report.bytes)],
     );
     if (rows.length === 0) break;
-    const segments = rows.map((row) => row.segment);
-    marked(Math.max(...segments));
-    const round = await removeSegments(context, cameraId, segments);
+    const before = report.segments;
+    await removeChosen(context, report, rows, options.reason);
+    // All of them were taken by somebody else: what is to be deleted is looked at again by the next call.
+    if (report.segments === before) break;
+  }
+  return report;
+}
+
+const emptyReport = (): RemovalReport => ({ segments: 0, bytes: 0, waiting: 0, reason: null });
+
+async function removeChosen(context: RetentionContext, report: RemovalReport, rows: readonly Chosen[], gapReason: string | null): Promise<void> {
+  const began = performance.now();
+  for (const cameraId of new Set(rows.map((row) => row.camera_id))) {
+    const own = rows.filter((row) => row.camera_id === cameraId);
+    const segments = own.map((row) => row.segment);
+    context.marked(cameraId, segments);
+    const round = await removeSegments(context, cameraId, segments, gapReason === null ? undefined : (tx) => tellGaps(tx, cameraId, own, gapReason));
     report.segments += round.segments;
     report.bytes += round.bytes;
     report.waiting += round.waiting;
     report.reason ??= round.reason;
   }
-  await database.query('DELETE FROM footage_gap WHERE camera_id = $1 AND to_at < $2', [cameraId, time]);
-  return report;
+  await context.pace?.(performance.now() - began);
+}
+
+/** Segments that follow one another as closely as this leave one gap. */
+const JOIN_MS = 60_000;
+
+/** Rows for the times that are taken away; one that continues a gap of the same reason makes that one longer. */
+async function tellGaps(tx: Queryable, cameraId: string, rows: readonly Chosen[], reason: string): Promise<void> {
+  const spans: { from: number; to: number }[] = [];
+  for (const row of [...rows].sort((a, b) => a.started_at - b.started_at)) {
+    const last = spans.at(-1);
+    if (last && row.started_at - last.to <= JOIN_MS) last.to = Math.max(last.to, row.ended_at);
+    else spans.push({ from: row.started_at, to: row.ended_at });
+  }
+  for (const { from, to } of spans) {
+    if (to <= from) continue;
+    const { rowCount } = await tx.query('UPDATE footage_gap SET to_at = greatest(to_at, $4) WHERE camera_id = $1 AND reason = $2 AND from_at <= $3 AND to_at >= $3::int8 - $5', [cameraId, reason, from, to, JOIN_MS]);
+    if (rowCount > 0) continue;
+    await tx.query(
+      `INSERT INTO footage_gap AS g (camera_id, from_at, to_at, reason) VALUES ($1, $2, $3, $4)
+       ON CONFLICT (camera_id, from_at) DO UPDATE SET to_at = greatest(g.to_at, excluded.to_at), reason = excluded.reason`,
+      [cameraId, from, to, reason],
+    );
+  }
 }

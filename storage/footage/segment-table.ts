@@ -1,7 +1,7 @@
 import type { Codec } from '../../ingest/access-unit.js';
 import type { Queryable } from '../catalogue/queryable.js';
 import { decodeGopIndex, encodeGopIndex } from './gop-index.js';
-import { segmentInfo, type Gap, type IndexedSegment, type SealedSegment, type SegmentInfo } from './segment.js';
+import { segmentInfo, type Gap, type IndexedSegment, type Overlap, type SealedSegment, type SegmentInfo } from './segment.js';
 
 /** No segment is longer: the bound that lets an index find those that reach into a time range. */
 export const MAX_SEGMENT_MS = 600_000;
@@ -47,6 +47,10 @@ export async function insertSegments(tx: Queryable, log: string, segments: reado
     if (sealed.gapBefore) {
       const { from, to, reason } = sealed.gapBefore;
       await tx.query('INSERT INTO footage_gap (camera_id, from_at, to_at, reason) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING', [info.cameraId, from, to, reason]);
+    }
+    if (sealed.overlapBefore) {
+      const { from, to, reason } = sealed.overlapBefore;
+      await tx.query('INSERT INTO footage_overlap (camera_id, segment, from_at, to_at, reason) VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING', [info.cameraId, info.segment, from, to, reason]);
     }
   }
 }
@@ -117,13 +121,25 @@ export async function segmentInfosBetween(database: Queryable, cameraId: string,
   }));
 }
 
-/** The newest segment that began at or before `at`. */
-export async function segmentAt(database: Queryable, cameraId: string, at: number): Promise<IndexedSegment | null> {
+/**
+ * The segments that may show the moment `at`: those that began at or before it and end at most `slackMs` before it, newest first. After a
+ * clock was set back there may be more than one, and the last one begun need not be the one that reaches to the moment.
+ */
+export async function segmentsAt(database: Queryable, cameraId: string, at: number, slackMs: number): Promise<IndexedSegment[]> {
   const { rows } = await database.query<SegmentRow>(
-    `SELECT ${INDEX_COLUMNS} FROM footage_segment WHERE camera_id = $1 AND started_at <= $2 AND state = 'sealed' ORDER BY started_at DESC, segment DESC LIMIT 1`,
-    [cameraId, Math.floor(at)],
+    `SELECT ${INDEX_COLUMNS} FROM footage_segment WHERE camera_id = $1 AND started_at <= $2 AND started_at > $2::int8 - $3 - $4 AND ended_at >= $2::int8 - $4 AND state = 'sealed' ORDER BY started_at DESC, segment DESC LIMIT 4`,
+    [cameraId, Math.floor(at), MAX_SEGMENT_MS, slackMs],
   );
-  return rows[0] ? indexed(rows[0]) : null;
+  return rows.map(indexed);
+}
+
+/** Times held twice that reach into [from, to], by segment. */
+export async function overlapsBetween(database: Queryable, cameraId: string, from: number, to: number): Promise<Overlap[]> {
+  const { rows } = await database.query<{ segment: number; from_at: number; to_at: number; reason: string }>(
+    'SELECT segment, from_at, to_at, reason FROM footage_overlap WHERE camera_id = $1 AND from_at <= $3 AND to_at >= $2 ORDER BY segment',
+    [cameraId, Math.ceil(from), Math.floor(to)],
+  );
+  return rows.map((row) => ({ segment: row.segment, from: row.from_at, to: row.to_at, reason: row.reason }));
 }
 
 /** capturedAt of the newest footage of a camera that lies in the catalogue; null where there is none. */

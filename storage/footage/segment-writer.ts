@@ -6,7 +6,7 @@ import type { PendingGop } from './gop-assembler.js';
 import type { IndexedGop } from './gop-index.js';
 import type { LogFolder } from './log-folder.js';
 import type { TrackFormat } from './sample-entry.js';
-import { gapBetween, type Gap, type IndexedSegment } from './segment.js';
+import { gapBetween, overlapBetween, type Gap, type IndexedSegment, type Overlap } from './segment.js';
 import { writeSegmentHeader, type SegmentHeader } from './segment-header.js';
 
 export interface SegmentPlan {
@@ -56,6 +56,11 @@ export class SegmentWriter implements IndexedSegment {
   get gapBefore(): Gap | null {
     const startedAt = this.gops[0]?.startedAt;
     return startedAt === undefined ? null : gapBetween(this.plan.previousEndedAt, startedAt, this.plan.reason, this.plan.gapMs);
+  }
+
+  get overlapBefore(): Overlap | null {
+    const startedAt = this.gops[0]?.startedAt;
+    return startedAt === undefined ? null : overlapBetween(this.segment, this.plan.previousEndedAt, startedAt, this.plan.reason);
   }
 
   get broken(): boolean {

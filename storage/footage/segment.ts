@@ -30,6 +30,8 @@ export interface SealedSegment extends IndexedSegment {
   bytes: number;
   sha256: Buffer;
   recovered: boolean;
+  /** Set where it begins before the footage ahead of it ends: the host's clock was set back. */
+  overlapBefore: Overlap | null;
 }
 
 /** A segment as people and services see it. */
@@ -62,6 +64,16 @@ export interface Gap {
   reason: string;
 }
 
+/** Time that a log holds twice, because the host's clock was set back. */
+export interface Overlap {
+  /** The segment that begins before the footage ahead of it ends. */
+  segment: number;
+  /** capturedAt of its first unit, and of the last unit ahead of it, Unix ms. */
+  from: number;
+  to: number;
+  reason: string;
+}
+
 export function segmentInfo(segment: IndexedSegment, state: SegmentInfo['state'], more: { bytes: number; sha256: string | null; recovered: boolean }): SegmentInfo {
   const { cameraId, codec, width, height, gops } = segment;
   return {
@@ -77,6 +89,11 @@ export function segmentInfo(segment: IndexedSegment, state: SegmentInfo['state']
     units: gops.reduce((sum, gop) => sum + gop.units, 0),
     ...more,
   };
+}
+
+/** The time that a segment holds for a second time; null where it begins behind the footage ahead of it. */
+export function overlapBetween(segment: number, previousEndedAt: number | null, startedAt: number, reason: string): Overlap | null {
+  return previousEndedAt !== null && startedAt < previousEndedAt ? { segment, from: startedAt, to: previousEndedAt, reason } : null;
 }
 
 /** The gap that a segment leaves to the footage before it; null where it follows closely. */

@@ -1,6 +1,6 @@
 import { seededRandom } from '../../base/fuzz-target.js';
 import type { AccessUnit, Codec } from '../../ingest/access-unit.js';
-import { nodeDisk, type Disk, type DiskFile } from './disk.js';
+import { nodeDisk, type Disk, type DiskFile, type DiskSpace } from './disk.js';
 
 /** Parameter sets of our own small encodings (64×48; the second H.264 pair 128×96). */
 const SETS: Record<Codec, readonly (readonly string[])[]> = {
@@ -92,6 +92,11 @@ export class FaultyDisk implements Disk {
   async remove(path: string): Promise<void> {
     this.#ask('remove', path);
     await this.#inner.remove(path);
+  }
+  /** What the disk says of itself; null: the truth. */
+  freeSpace: DiskSpace | null = null;
+  space(path: string): Promise<DiskSpace> {
+    return this.freeSpace ? Promise.resolve(this.freeSpace) : this.#inner.space(path);
   }
 
   #wrap(file: DiskFile, path: string): DiskFile {
