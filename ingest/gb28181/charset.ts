@@ -24,9 +24,24 @@ function decodeGb(bytes: Uint8Array): string {
   return iconv.decode(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength), 'gb18030');
 }
 
-export type Charset = 'GB2312' | 'GB18030';
+export const CHARSETS = ['GB2312', 'GB18030', 'UTF-8'] as const;
+export type Charset = (typeof CHARSETS)[number];
 
-/** Text for devices: GB18030 for the 2022 edition; before it GBK, of which GB2312 is the part that every device reads. */
-export function encodeText(text: string, charset: Charset): Uint8Array {
-  return iconv.encode(text, charset === 'GB2312' ? 'gbk' : 'gb18030');
+/**
+ * XML text for devices. Before the 2022 edition only GB2312 is promised: characters outside of it, which break such readers
+ * when they come as bytes of GBK, are written as numeric references, which every XML reader knows.
+ */
+export function encodeText(xml: string, charset: Charset): Uint8Array {
+  if (charset === 'UTF-8') return Buffer.from(xml, 'utf8');
+  if (charset === 'GB18030') return iconv.encode(xml, 'gb18030');
+  return iconv.encode(/^[\u0000-\u007f]*$/.test(xml) ? xml : [...xml].map(inGb2312).join(''), 'gbk');
+}
+
+function inGb2312(character: string): string {
+  if (character <= '\u007f') return character;
+  const bytes = iconv.encode(character, 'gbk');
+  const [row, cell] = [bytes[0] as number, bytes[1] ?? 0];
+  // Rows 1 to 9 and 16 to 87, cells 1 to 94 (GB/T 2312).
+  const inside = bytes.length === 2 && cell >= 0xa1 && cell <= 0xfe && ((row >= 0xa1 && row <= 0xa9) || (row >= 0xb0 && row <= 0xf7));
+  return inside ? character : `&#${character.codePointAt(0)};`;
 }

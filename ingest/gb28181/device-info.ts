@@ -6,7 +6,7 @@ export interface DeviceInfo {
   manufacturer: string | null;
   model: string | null;
   firmware: string | null;
-  /** Number of video channels. */
+  /** Number of video channels; null also for 65535, by which firmware says that it does not know. */
   channels: number | null;
 }
 
@@ -16,6 +16,10 @@ export function readDeviceInfo(element: XmlElement): DeviceInfo {
     manufacturer: textOf(element, 'Manufacturer'),
     model: textOf(element, 'Model'),
     firmware: textOf(element, 'Firmware'),
-    channels: integerOf(element, 'Channel') ?? integerOf(element, 'MaxCamera'),
+    channels: knownCount(integerOf(element, 'Channel') ?? integerOf(element, 'MaxCamera')),
   };
+}
+
+function knownCount(value: number | null): number | null {
+  return value !== null && value >= 0 && value < 65_535 ? value : null;
 }

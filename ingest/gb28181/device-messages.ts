@@ -4,11 +4,13 @@ import type { Logger } from '../../base/logger.js';
 import { userOf } from '../sip/header-values.js';
 import type { IncomingRequest } from '../sip/incoming.js';
 import { excerpt } from '../sip/scanner.js';
+import { readOnOff } from './catalog.js';
 import type { Device, DeviceTable } from './device.js';
 import type { GbEmitter } from './events.js';
+import { readGbVersion } from './gb-version.js';
 import { MANSCDP_TYPE, parseManscdp, type ManscdpMessage } from './manscdp.js';
 import type { Presence } from './presence.js';
-import type { Queries } from './queries.js';
+import type { DeviceServices } from './device-services.js';
 import type { Registrar } from './registrar.js';
 import type { Sessions } from './sessions.js';
 import { childOf, childrenOf, textOf } from './xml.js';
@@ -17,7 +19,7 @@ export interface MessageParts {
   table: DeviceTable;
   registrar: Registrar;
   presence: Presence;
-  queries: Queries;
+  services: DeviceServices;
   sessions: Sessions;
   events: GbEmitter;
   clock: Clock;
@@ -38,6 +40,7 @@ export class DeviceMessages {
     const device = this.#speaker(incoming);
     if (!device) return;
     this.#parts.presence.alive(device);
+    device.gbVersion = readGbVersion(incoming.request.headers.get('x-gb-ver')) ?? device.gbVersion;
     const type = incoming.request.headers.get('content-type');
     if (type !== undefined && !/manscdp|xml/i.test(type)) {
       incoming.respond({ status: 415, headers: [['Accept', MANSCDP_TYPE]] });
@@ -64,6 +67,9 @@ export class DeviceMessages {
     const { table, registrar, clock } = this.#parts;
     const { request, flow } = incoming;
     const registered = (device: Device): boolean => device.expiresAt > 0;
+    // Within a call the Call-ID says who speaks, whatever firmware writes into From (MediaStatus of some recorders).
+    const inCall = this.#parts.sessions.get(request.headers.get('call-id') ?? '')?.device;
+    if (inCall && registered(inCall) && inCall.sourceKey === flow.key) return inCall;
     const named = table.get(userOf(request.headers.get('from')) ?? '');
     if (named && registered(named)) {
       if (named.sourceKey === flow.key) return named;
@@ -87,19 +93,22 @@ export class DeviceMessages {
 
   #dispatch(device: Device, message: ManscdpMessage, incoming: IncomingRequest): void {
     const type = message.cmdType.toLowerCase();
-    if (message.root === 'Response') {
-      if (!this.#parts.queries.receive(device, message)) this.#parts.logger.debug({ device: device.id, type, sn: message.sn }, 'an answer that nobody waits for');
-    } else if (message.root === 'Notify' && type === 'keepalive') this.#keepalive(device, message);
+    if (message.root === 'Notify' && type === 'keepalive') this.#keepalive(device, message);
     else if (message.root === 'Notify' && type === 'mediastatus') {
       // 121: the file has been sent to its end (GB/T 28181-2016 9.8).
-      if (textOf(message.element, 'NotifyType') === '121') this.#parts.sessions.mediaFinished(device, incoming.request.headers.get('call-id') ?? '', message.deviceId);
-    } else this.#parts.logger.debug({ device: device.id, root: message.root, type }, 'a MESSAGE without a meaning here');
+      if (textOf(message.element, 'NotifyType') !== '121') return;
+      const callId = incoming.request.headers.get('call-id') ?? '';
+      this.#parts.events.emit('mediaFinished', { deviceId: device.id, channelId: message.deviceId, callId });
+      this.#parts.sessions.mediaFinished(device, callId, message.deviceId);
+    } else if (!this.#parts.services.receive(device, message, 'message')) {
+      this.#parts.logger.debug({ device: device.id, root: message.root, type, sn: message.sn }, 'a MESSAGE that nobody waits for, or without a meaning here');
+    }
   }
 
   #keepalive(device: Device, message: ManscdpMessage): void {
     device.lastKeepaliveAt = this.#parts.clock.now();
-    const status = textOf(message.element, 'Status')?.toUpperCase();
-    device.healthy = status === undefined ? null : status === 'OK' || status === 'ON';
+    this.#parts.presence.keepalive(device);
+    device.healthy = readOnOff(textOf(message.element, 'Status'));
     const info = childOf(message.element, 'Info');
     device.faultyChannels = info ? childrenOf(info, 'DeviceID').slice(0, MAX_FAULTY).map((child) => child.text.slice(0, 64)) : [];
     this.#parts.events.emit('keepalive', { device: device.snapshot() });

@@ -1,6 +1,8 @@
 import type { CatalogItem } from './catalog.js';
 import type { Charset } from './charset.js';
 import type { DeviceInfo } from './device-info.js';
+import type { DeviceSettings } from './device-settings.js';
+import { editionOf } from './gb-version.js';
 import type { Flow, SipTransportName, SocketAddress } from '../sip/flow.js';
 
 /** A device as others may see it: a snapshot, times in Unix ms. */
@@ -26,6 +28,8 @@ export interface DeviceStatus {
   /** Null before the first catalogue. */
   catalogComplete: boolean | null;
   info: DeviceInfo | null;
+  /** The keepalives that it is expected to send, by its own configuration; null where that is not known. */
+  heartbeat: { intervalMs: number; missed: number } | null;
   /** Why it is offline; null while online. */
   offlineReason: string | null;
 }
@@ -53,6 +57,16 @@ export class Device {
   catalogComplete: boolean | null = null;
   info: DeviceInfo | null = null;
   offlineReason: string | null = null;
+  settings: DeviceSettings = {};
+  /** Call-ID of its last REGISTER: another one means that it began anew. */
+  registerCallId: string | null = null;
+  /** What its configuration says of keepalives; null before it told. */
+  heartbeat: { intervalMs: number; missed: number } | null = null;
+  /** Things that it has refused as unknown since it registered. */
+  readonly unsupported = new Set<string>();
+  /** Monotonic ms of the last keepalive, and the time between it and the one before. */
+  lastKeepalive: number | null = null;
+  keepaliveGapMs: number | null = null;
   cancelPresence: (() => void) | null = null;
   cancelExpiry: (() => void) | null = null;
 
@@ -63,9 +77,14 @@ export class Device {
     this.flow = flow;
   }
 
+  /** X-GB-Ver as the operator says, else as the device does. */
+  get spokenVersion(): string | null {
+    return this.settings.gbVersion ?? this.gbVersion;
+  }
+
   /** GB18030 from the 2022 edition on. */
   get charset(): Charset {
-    return Number(this.gbVersion ?? '2') >= 3 ? 'GB18030' : 'GB2312';
+    return this.settings.charset ?? (editionOf(this.spokenVersion) === '2022' ? 'GB18030' : 'GB2312');
   }
 
   snapshot(): DeviceStatus {
@@ -85,6 +104,7 @@ export class Device {
       channels: this.channels,
       catalogComplete: this.catalogComplete,
       info: this.info,
+      heartbeat: this.heartbeat,
       offlineReason: this.offlineReason,
     };
   }

@@ -45,7 +45,7 @@ describe('reading', () => {
   });
 
   it('undoes the five entities and numbers, and empty elements are null', () => {
-    expect(readDeviceInfo(parseManscdp(file('device-info')).element)).toEqual({ name: 'P&R & A', manufacturer: null, model: null, firmware: 'V5.5', channels: 65_535 });
+    expect(readDeviceInfo(parseManscdp(file('device-info')).element)).toEqual({ name: 'P&R & A', manufacturer: null, model: null, firmware: 'V5.5', channels: null });
   });
 
   it('repairs raw ampersands, brackets, and tags that are text', () => {

@@ -46,7 +46,7 @@ export class Presence {
     if (device.online) return;
     device.online = true;
     device.offlineReason = null;
-    this.#watch(device, this.#limitMs);
+    this.#watch(device, this.#limitMs(device));
     this.#options.logger.info({ device: device.id, transport: device.flow.transport, address: device.source }, 'device online');
     this.#events.emit('online', { device: device.snapshot() });
   }
@@ -77,18 +77,33 @@ export class Presence {
     device.cancelPresence = device.cancelExpiry = null;
   }
 
-  get #limitMs(): number {
+  /** A keepalive came: the time between two tells how often the device really sends them. */
+  keepalive(device: Device): void {
+    const now = this.#options.clock.monotonic();
+    device.keepaliveGapMs = device.lastKeepalive === null ? null : now - device.lastKeepalive;
+    device.lastKeepalive = now;
+  }
+
+  /**
+   * What the device says of its keepalives, where it says something sensible. A device that says less time than it takes (wrong
+   * figures are common) is not called offline for that: what was seen of it counts, up to our own setting.
+   */
+  #limitMs(device: Device): number {
+    const ours = this.#options.keepalive;
+    const told = device.heartbeat;
+    const intervalMs = told ? Math.max(told.intervalMs, Math.min(device.keepaliveGapMs ?? 0, ours.intervalMs)) : ours.intervalMs;
     // Half an interval on top: the last of the allowed keepalives may be a little late.
-    return this.#options.keepalive.intervalMs * (this.#options.keepalive.missed + 0.5);
+    return intervalMs * ((told?.missed ?? ours.missed) + 0.5);
   }
 
   /** One timer per device, armed anew only when it fires: keepalives cost no timers. */
   #watch(device: Device, ms: number): void {
     device.cancelPresence = this.#options.clock.after(ms, () => {
-      const left = device.lastSeen + this.#limitMs - this.#options.clock.monotonic();
+      const limitMs = this.#limitMs(device);
+      const left = device.lastSeen + limitMs - this.#options.clock.monotonic();
       if (left > 0) this.#watch(device, left);
       else if (this.#options.stillSending?.(device.id)) this.#watch(device, this.#options.keepalive.intervalMs);
-      else this.offline(device, `no keepalive for ${Math.round(this.#limitMs / 1000)} s`);
+      else this.offline(device, `no keepalive for ${Math.round(limitMs / 1000)} s`);
     });
   }
 

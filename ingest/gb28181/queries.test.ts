@@ -97,7 +97,7 @@ it('DeviceInfo is asked, read and kept', async () => {
   answering(camera, 'DeviceInfo', (sn) => [
     `<Response><CmdType>DeviceInfo</CmdType><SN>${sn}</SN><DeviceID>${CAMERA_ID}</DeviceID><Result>OK</Result><DeviceName>Pole 7</DeviceName><Manufacturer>ACME</Manufacturer><Model>HP-4</Model><Firmware>V1.2</Firmware><Channel>65535</Channel></Response>`,
   ]);
-  const info = { name: 'Pole 7', manufacturer: 'ACME', model: 'HP-4', firmware: 'V1.2', channels: 65_535 };
+  const info = { name: 'Pole 7', manufacturer: 'ACME', model: 'HP-4', firmware: 'V1.2', channels: null };
   expect(await fixture.server.queryDeviceInfo(CAMERA_ID)).toEqual(info);
   expect(fixture.server.device(CAMERA_ID)?.info).toEqual(info);
 });

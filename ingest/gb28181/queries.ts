@@ -1,130 +1,92 @@
-import { randomInt } from 'node:crypto';
-import type { Clock } from '../../base/clock.js';
-import { BerthwatchError, messageOf } from '../../base/errors.js';
-import type { SipEndpoint } from '../sip/endpoint.js';
-import { excerpt } from '../sip/scanner.js';
+import { BerthwatchError } from '../../base/errors.js';
 import { CatalogCollector, type CatalogResult } from './catalog.js';
 import type { Device } from './device.js';
+import { PresetCollector, readDeviceCondition, readMobilePosition, readResult, type DeviceCondition, type MobilePosition, type PresetResult } from './device-answers.js';
+import { ConfigCollector, type ConfigType, type DeviceConfigResult } from './device-config.js';
 import { readDeviceInfo, type DeviceInfo } from './device-info.js';
-import { buildManscdp, MANSCDP_TYPE, type ManscdpField, type ManscdpMessage } from './manscdp.js';
-import type { RequestFactory } from './request-factory.js';
-import type { XmlElement } from './xml.js';
+import type { Exchange } from './exchange.js';
+import type { ManscdpField } from './manscdp.js';
+import type { PartsCollector, PartsResult } from './parts-collector.js';
+import { RecordCollector, recordQueryFields, type RecordQuery, type RecordResult } from './record-info.js';
+import { childOf, type XmlElement } from './xml.js';
 
-export interface QueriesOptions {
-  clock: Clock;
-  /** How long a device may take to take a MESSAGE, and then to begin its answer, ms. */
-  answerTimeoutMs: number;
-  /** A multi-part answer ends when no part came for so long, ms. */
-  quietMs: number;
-}
-
-/** The longest time over which the parts of one answer may come. */
-const MAX_ANSWER_MS = 300_000;
-
-interface Waiting {
-  part(element: XmlElement): void;
-}
-
-/** Queries by MESSAGE: the answer comes later, in MESSAGEs of the device's own with the same SN (GB/T 28181-2016 9.5). */
+/** What devices can be asked (GB/T 28181-2016 9.5 and 9.7). Each rejects as `Exchange.ask` says, and with `conflict` for Result ERROR. */
 export class Queries {
-  readonly #options: QueriesOptions;
-  readonly #endpoint: SipEndpoint;
-  readonly #factory: RequestFactory;
-  readonly #waiting = new Map<string, Waiting>();
-  #sn = randomInt(1, 100_000);
+  readonly #exchange: Exchange;
 
-  constructor(options: QueriesOptions, endpoint: SipEndpoint, factory: RequestFactory) {
-    this.#options = options;
-    this.#endpoint = endpoint;
-    this.#factory = factory;
+  constructor(exchange: Exchange) {
+    this.#exchange = exchange;
   }
 
-  /** Takes a Response in; false where nobody waits for it. */
-  receive(device: Device, message: ManscdpMessage): boolean {
-    const waiting = this.#waiting.get(keyOf(device, message.cmdType, message.sn));
-    waiting?.part(message.element);
-    return waiting !== undefined;
+  /** A part of the list is a result with `complete: false`. */
+  catalog(device: Device): Promise<CatalogResult> {
+    return this.#list(device, 'Catalog', device.id, [], new CatalogCollector(), 'DeviceList');
   }
 
-  /** @throws BerthwatchError unavailable where nothing came; a part of the list is a result with `complete: false` */
-  async catalog(device: Device): Promise<CatalogResult> {
-    const collector = new CatalogCollector();
-    await this.#ask(device, 'Catalog', [], (element) => {
-      collector.add(element);
-      return collector.done;
+  /** A part of the list is a result with `complete: false`. @throws BerthwatchError bad-input for a period that ends before it begins */
+  async records(device: Device, query: RecordQuery): Promise<RecordResult> {
+    if (!(query.from < query.to)) throw new BerthwatchError('bad-input', 'GB_RECORD_PERIOD', 'the period of recordings must begin before it ends');
+    return this.#list(device, 'RecordInfo', query.channelId, recordQueryFields(query), new RecordCollector(), 'RecordList');
+  }
+
+  presets(device: Device, channelId: string): Promise<PresetResult> {
+    return this.#list(device, 'PresetQuery', channelId, [], new PresetCollector(), 'PresetList');
+  }
+
+  deviceInfo(device: Device): Promise<DeviceInfo> {
+    return this.#one(device, 'DeviceInfo', device.id, [], readDeviceInfo);
+  }
+
+  condition(device: Device, about: string): Promise<DeviceCondition> {
+    return this.#one(device, 'DeviceStatus', about, [], readDeviceCondition);
+  }
+
+  /** Null where the device answers without a place. */
+  position(device: Device, channelId: string): Promise<MobilePosition | null> {
+    return this.#one(device, 'MobilePosition', channelId, [['Interval', 5]], readMobilePosition);
+  }
+
+  async config(device: Device, types: readonly ConfigType[]): Promise<DeviceConfigResult> {
+    const collector = new ConfigCollector(types);
+    await this.#exchange.ask(device, {
+      root: 'Query',
+      cmdType: 'ConfigDownload',
+      fields: [['ConfigType', types.join('/')]],
+      take: (element) => {
+        collector.add(element);
+        return collector.done;
+      },
     });
+    return collector.result(device.id);
+  }
+
+  async #list<T>(device: Device, cmdType: string, about: string, fields: readonly ManscdpField[], collector: PartsCollector<T>, list: string): Promise<PartsResult<T>> {
+    let refused = false;
+    await this.#exchange.ask(device, {
+      root: 'Query',
+      cmdType,
+      about,
+      fields,
+      take: (element) => {
+        refused = readResult(element) === false && !childOf(element, list);
+        if (!refused) collector.add(element);
+        return refused || collector.done;
+      },
+    });
+    if (refused) throw errorResult(device, cmdType);
     return collector.result();
   }
 
-  /** @throws BerthwatchError unavailable */
-  async deviceInfo(device: Device): Promise<DeviceInfo> {
-    let info: DeviceInfo | null = null;
-    await this.#ask(device, 'DeviceInfo', [], (element) => {
-      info = readDeviceInfo(element);
-      return true;
-    });
-    return info as unknown as DeviceInfo;
-  }
-
-  /**
-   * Sends a query and feeds the parts of its answer to `take` until that returns true, or no more come.
-   * Rejects only where not a single part came.
-   */
-  async #ask(device: Device, cmdType: string, fields: readonly ManscdpField[], take: (element: XmlElement) => boolean): Promise<void> {
-    const { clock, answerTimeoutMs, quietMs } = this.#options;
-    this.#sn = (this.#sn % 999_999_999) + 1;
-    const sn = this.#sn;
-    const key = keyOf(device, cmdType, sn);
-    let cancel: () => void = () => undefined;
-    let cancelLimit: () => void = () => undefined;
-    let began = false;
-    let silence: () => void = () => undefined;
-    try {
-      const answered = new Promise<void>((resolve, reject) => {
-        silence = (): void => reject(unanswered(device, cmdType, `it took the query but sent no answer in ${answerTimeoutMs} ms`));
-        this.#waiting.set(key, {
-          part: (element) => {
-            began = true;
-            cancel();
-            if (take(element)) resolve();
-            else cancel = clock.after(quietMs, resolve);
-          },
-        });
-        // However slowly and often a device repeats itself, the query ends.
-        cancelLimit = clock.after(MAX_ANSWER_MS, resolve);
-      });
-      // Rejections are looked at below, after the MESSAGE itself has been answered.
-      answered.catch(() => undefined);
-      const body = buildManscdp('Query', cmdType, sn, device.id, fields, device.charset);
-      await Promise.race([this.#send(device, cmdType, body), answered]);
-      if (!began) cancel = clock.after(answerTimeoutMs, silence);
-      await answered;
-    } finally {
-      cancel();
-      cancelLimit();
-      this.#waiting.delete(key);
-    }
-  }
-
-  async #send(device: Device, cmdType: string, body: Uint8Array): Promise<void> {
-    const request = this.#factory.create('MESSAGE', device);
-    request.headers.add('Content-Type', MANSCDP_TYPE);
-    request.body = body;
-    let status: number;
-    let reason: string;
-    try {
-      ({ status, reason } = await this.#endpoint.request(device.flow, request, this.#options.answerTimeoutMs));
-    } catch (error) {
-      throw unanswered(device, cmdType, messageOf(error), error);
-    }
-    if (status >= 300) throw unanswered(device, cmdType, `it refused with ${status} ${excerpt(reason)}`);
+  async #one<T>(device: Device, cmdType: string, about: string, fields: readonly ManscdpField[], read: (element: XmlElement) => T): Promise<T> {
+    const answers: XmlElement[] = [];
+    await this.#exchange.ask(device, { root: 'Query', cmdType, about, fields, take: (element) => answers.push(element) > 0 });
+    const answer = answers[0] as XmlElement;
+    // DeviceInfo and the like may say ERROR and still tell what they know; a bare ERROR tells nothing.
+    if (readResult(answer) === false && answer.children.length <= 4) throw errorResult(device, cmdType);
+    return read(answer);
   }
 }
 
-function keyOf(device: Device, cmdType: string, sn: number | null): string {
-  return `${device.id}|${cmdType.toLowerCase()}|${sn ?? ''}`;
-}
-
-function unanswered(device: Device, cmdType: string, why: string, cause?: unknown): BerthwatchError {
-  return new BerthwatchError('unavailable', 'GB_QUERY', `device ${device.id} did not answer the ${cmdType} query: ${why}`, { cause, detail: { deviceId: device.id, cmdType } });
+export function errorResult(device: Device, cmdType: string): BerthwatchError {
+  return new BerthwatchError('conflict', 'GB_NOT_SUPPORTED', `device ${device.id} answered ${cmdType} with ERROR: it cannot do this, or not for this channel; its own log says more`, { detail: { deviceId: device.id, cmdType } });
 }

@@ -6,15 +6,18 @@ import type { DigestAlgorithm } from '../sip/digest.js';
 import { userOf } from '../sip/header-values.js';
 import type { IncomingRequest } from '../sip/incoming.js';
 import { Device, type DeviceTable } from './device.js';
+import type { DeviceSettingsOf } from './device-settings.js';
 import type { GbEmitter } from './events.js';
 import { FailureLimiter } from './failure-limiter.js';
 import { isGbId } from './gb-id.js';
+import { OUR_GB_VERSION, readGbVersion } from './gb-version.js';
 import type { Presence } from './presence.js';
 import { contactEcho, readRegister } from './register-fields.js';
 
 export interface RegistrarOptions {
   domain: string;
   devicePassword: (deviceId: string) => string | null;
+  deviceSettings: DeviceSettingsOf;
   clock: Clock;
   logger: Logger;
   /** Whether the 200 OK carries Date (Beijing time) to set the device's clock; some devices misbehave on it. */
@@ -80,10 +83,13 @@ export class Registrar {
     const headers: [string, string][] = [];
     if (contact !== null) headers.push(['Contact', contactEcho(contact, granted)]);
     headers.push(['Expires', String(granted)]);
-    if (this.#options.dateHeader) headers.push(['Date', beijingIso(this.#options.clock.now())]);
-    if (device.gbVersion !== null) headers.push(['X-GB-Ver', '2.0']);
+    if (device.settings.dateHeader ?? this.#options.dateHeader) headers.push(['Date', beijingIso(this.#options.clock.now())]);
+    headers.push(['X-GB-Ver', OUR_GB_VERSION]);
+    const callId = request.headers.get('call-id') ?? '';
+    const anew = device.registerCallId !== callId;
+    device.registerCallId = callId;
     incoming.respond({ status: 200, headers });
-    this.#announce(device);
+    this.#announce(device, anew);
   }
 
   /**
@@ -117,7 +123,7 @@ export class Registrar {
   }
 
   challenge(incoming: IncomingRequest, stale = false): void {
-    incoming.respond({ status: 401, headers: this.#authenticator.challenge(incoming.flow.remote.host, stale) });
+    incoming.respond({ status: 401, headers: [...this.#authenticator.challenge(incoming.flow.remote.host, stale), ['X-GB-Ver', OUR_GB_VERSION]] });
   }
 
   /** Makes the source of an authenticated request the device's address. */
@@ -144,15 +150,16 @@ export class Registrar {
     const now = this.#options.clock.now();
     device.registeredAt = now;
     device.expiresAt = now + granted * 1000;
-    device.gbVersion = incoming.request.headers.get('x-gb-ver')?.slice(0, 8) ?? device.gbVersion;
+    device.settings = this.#options.deviceSettings(id);
+    device.gbVersion = readGbVersion(incoming.request.headers.get('x-gb-ver')) ?? device.gbVersion;
     device.userAgent = incoming.request.headers.get('user-agent')?.slice(0, 128) ?? device.userAgent;
     return device;
   }
 
-  #announce(device: Device): void {
+  #announce(device: Device, anew: boolean): void {
     const refresh = device.online;
     this.#presence.registered(device);
-    this.#events.emit('registered', { device: device.snapshot(), refresh });
+    this.#events.emit('registered', { device: device.snapshot(), refresh, anew: anew || !refresh });
   }
 
   #unregister(incoming: IncomingRequest, id: string): void {

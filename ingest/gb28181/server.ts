@@ -10,18 +10,21 @@ import { refusalOf } from '../sip/uas-checks.js';
 import type { CatalogResult } from './catalog.js';
 import { DeviceTable, type Device, type DeviceStatus } from './device.js';
 import type { DeviceInfo } from './device-info.js';
+import type { DeviceSettingsOf } from './device-settings.js';
 import { DeviceMessages } from './device-messages.js';
+import { DeviceServices } from './device-services.js';
 import { isOffline, neverRegistered } from './diagnosis.js';
 import { GbEmitter, type GbEvents } from './events.js';
 import { isGbId } from './gb-id.js';
 import type { InviteRequest } from './invite.js';
 import { MANSCDP_TYPE } from './manscdp.js';
 import { Presence } from './presence.js';
-import { Queries } from './queries.js';
 import { Registrar } from './registrar.js';
 import { RequestFactory } from './request-factory.js';
 import type { GbSession } from './session.js';
 import { Sessions } from './sessions.js';
+import { SnapshotUploads } from './snapshot-uploads.js';
+import type { SubscriptionKind } from './subscription-kind.js';
 
 export interface GbServerOptions {
   /** 20 digits. */
@@ -36,6 +39,8 @@ export interface GbServerOptions {
   advertisedHost?: string;
   /** The password of a device, null for devices that may not register. */
   devicePassword: (deviceId: string) => string | null;
+  /** What the operator sets for single devices; asked at each registration. */
+  deviceSettings?: DeviceSettingsOf;
   keepalive: { intervalMs: number; missed: number };
   clock: Clock;
   logger: Logger;
@@ -53,6 +58,10 @@ export interface GbServerOptions {
   /** A multi-part catalogue ends when no part came for so long, ms. */
   catalogQuietMs?: number;
   byeTimeoutMs?: number;
+  /** What devices are subscribed to when they register; default nothing. */
+  subscribe?: { kinds: readonly SubscriptionKind[]; expiresS?: number; spreadMs?: number; positionIntervalS?: number };
+  /** Port on which snapshots are received by HTTP, 0 for a free one; without it none are. */
+  snapshotPort?: number;
   timers?: SipTimers;
   /** Asked before a silent device is called offline: true while its pictures still come. */
   stillSending?: (deviceId: string) => boolean;
@@ -61,7 +70,7 @@ export interface GbServerOptions {
   failuresPerDevice?: number;
 }
 
-const METHODS = ['REGISTER', 'MESSAGE', 'BYE', 'ACK', 'CANCEL', 'OPTIONS'] as const;
+const METHODS = ['REGISTER', 'MESSAGE', 'BYE', 'ACK', 'CANCEL', 'OPTIONS', 'NOTIFY'] as const;
 
 /** The GB/T 28181 signalling server: devices register here and are asked for streams. Media are not its business. */
 export class GbServer {
@@ -70,7 +79,9 @@ export class GbServer {
   readonly #events: GbEmitter;
   readonly #presence: Presence;
   readonly #registrar: Registrar;
-  readonly #queries: Queries;
+  readonly #uploads: SnapshotUploads | null;
+  /** What a device can be asked and told besides streams. */
+  readonly services: DeviceServices;
   readonly #sessions: Sessions;
   readonly #messages: DeviceMessages;
   #closed = false;
@@ -106,6 +117,7 @@ export class GbServer {
       {
         domain,
         devicePassword: options.devicePassword,
+        deviceSettings: options.deviceSettings ?? (() => ({})),
         clock,
         logger,
         dateHeader: options.dateHeader,
@@ -122,12 +134,26 @@ export class GbServer {
       this.#presence,
       this.#events,
     );
-    this.#queries = new Queries({ clock, answerTimeoutMs: options.queryTimeoutMs ?? 10_000, quietMs: options.catalogQuietMs ?? 5000 }, this.#endpoint, factory);
+    this.#uploads = options.snapshotPort === undefined ? null : new SnapshotUploads({ host: options.host, port: options.snapshotPort, clock, logger });
+    this.services = new DeviceServices(
+      {
+        clock,
+        logger,
+        exchange: { clock, answerTimeoutMs: options.queryTimeoutMs ?? 10_000, quietMs: options.catalogQuietMs ?? 5000 },
+        subscriptions: { expiresS: 600, spreadMs: 5000, positionIntervalS: 5, ...(options.subscribe ?? { kinds: [] }) },
+        uploads: this.#uploads,
+        online: (deviceId) => this.#online(deviceId),
+      },
+      this.#endpoint,
+      factory,
+      this.#table,
+      this.#events,
+    );
     this.#messages = new DeviceMessages({
       table: this.#table,
       registrar: this.#registrar,
       presence: this.#presence,
-      queries: this.#queries,
+      services: this.services,
       sessions: this.#sessions,
       events: this.#events,
       clock,
@@ -138,13 +164,19 @@ export class GbServer {
   /** @throws BerthwatchError unavailable where the ports cannot be bound */
   async start(): Promise<void> {
     await this.#endpoint.start();
+    try {
+      await this.#uploads?.start();
+    } catch (error) {
+      await this.#endpoint.close();
+      throw error;
+    }
   }
 
   /** Ends all sessions with BYE, then closes the sockets. */
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    await this.#sessions.close();
+    await Promise.all([this.#sessions.close(), this.services.close(), this.#uploads?.close()]);
     for (const device of this.#table.all()) this.#presence.stop(device);
     await this.#endpoint.close();
   }
@@ -176,21 +208,14 @@ export class GbServer {
     return this.#events.on(name, listener);
   }
 
-  /** Asks a device for its channels; they then stand in its status. @throws BerthwatchError not-found or unavailable */
-  async queryCatalog(deviceId: string): Promise<CatalogResult> {
-    const device = this.#online(deviceId);
-    const result = await this.#queries.catalog(device);
-    device.channels = result.items;
-    device.catalogComplete = result.complete;
-    this.#events.emit('catalog', { deviceId, result });
-    return result;
+  /** Asks a device for its channels; they then stand in its status. @throws BerthwatchError see `DeviceServices` */
+  queryCatalog(deviceId: string): Promise<CatalogResult> {
+    return this.services.catalog(deviceId);
   }
 
-  /** @throws BerthwatchError not-found or unavailable */
-  async queryDeviceInfo(deviceId: string): Promise<DeviceInfo> {
-    const device = this.#online(deviceId);
-    device.info = await this.#queries.deviceInfo(device);
-    return device.info;
+  /** @throws BerthwatchError see `DeviceServices` */
+  queryDeviceInfo(deviceId: string): Promise<DeviceInfo> {
+    return this.services.deviceInfo(deviceId);
   }
 
   /**
@@ -227,6 +252,9 @@ export class GbServer {
         break;
       case 'BYE':
         this.#sessions.receiveBye(incoming);
+        break;
+      case 'NOTIFY':
+        this.services.receiveNotify(incoming);
         break;
       case 'OPTIONS':
         incoming.respond({ status: 200, headers: [['Allow', METHODS.join(', ')], ['Accept', `application/sdp, ${MANSCDP_TYPE}`]] });
