@@ -34,6 +34,8 @@ function shapes(model: ModelEntry, n: number, charset: number): Record<string, n
     }
     case 'attributes':
       return Object.fromEntries(model.outputs.heads.map((head) => [head.output, [n, head.labels.length]]));
+    case 'berths':
+      return { [model.outputs.state]: [n, model.labels.length] };
   }
 }
 

@@ -26,7 +26,7 @@ const shift = (v: ObservedVehicle, dx: number, dy: number, over: Partial<Observe
 
 describe('withoutDoubles', () => {
   const vehicle = (x: number, score: number, footprint: Quad | null = [[x, 0], [x + 10, 0], [x + 10, 10], [x, 10]]): ObservedVehicle => ({
-    box: { x, y: 0, width: 10, height: 10 }, score, class: 'car', type: 'small', bodyColour: 'other', bodyColourConfidence: 0, footprint, plate: null, trackId: 0,
+    box: { x, y: 0, width: 10, height: 10 }, score, class: 'car', type: 'small', bodyColour: 'other', bodyColourConfidence: 0, view: null, footprint, plate: null, trackId: 0,
   });
   const ground = (v: ObservedVehicle): Quad | null => v.footprint;
 

@@ -12,7 +12,7 @@ const berth = (id: string, x: number): CameraSite['berths'][number] => ({
 const site: CameraSite = { cameraId: 'c', width: 400, height: 200, berths: [berth('1', 50), berth('2', 150), berth('3', 250)] };
 
 const vehicle = (x: number, over: Partial<ObservedVehicle> = {}): ObservedVehicle => ({
-  box: { x, y: 80, width: 90, height: 68 }, score: 0.9, class: 'car', type: 'small', bodyColour: 'other', bodyColourConfidence: 0,
+  box: { x, y: 80, width: 90, height: 68 }, score: 0.9, class: 'car', type: 'small', bodyColour: 'other', bodyColourConfidence: 0, view: null,
   footprint: [[x + 90, 104], [x + 90, 146], [x, 146], [x, 104]] as Quad, plate: null, trackId: 0, ...over,
 });
 const picture = (vehicles: ObservedVehicle[], over: Partial<Observation> = {}): Observation => ({
@@ -34,6 +34,15 @@ describe('berthsOnPicture', () => {
     const states = berthsOnPicture(picture([straddling, vehicle(252, { score: 0.1 })]), site).map((b) => b.state);
     expect(states.filter((s) => s === 'occupied')).toHaveLength(1);
     expect(states[2]).toBe('free');
+  });
+
+  it('believes the look at a berth where the detector sees nothing', () => {
+    const look = { state: 'vehicle', confidence: 0.95 } as const;
+    expect(berthsOnPicture(picture([vehicle(54)], { berths: [null, look, { state: 'empty', confidence: 0.9 }] }), site)).toMatchObject([
+      { state: 'occupied', vehicle: 0, look: null },
+      { state: 'occupied', vehicle: null, share: 0, look },
+      { state: 'free', look: { state: 'empty' } },
+    ]);
   });
 
   it('scales polygons to the picture', () => {

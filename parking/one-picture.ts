@@ -1,5 +1,5 @@
 import { contains } from '../base/geometry.js';
-import type { Observation, ObservedVehicle } from '../vision/observation.js';
+import type { BerthLook, Observation, ObservedVehicle } from '../vision/observation.js';
 import { assignBerths, overlapOf, standing } from './ground/assign.js';
 import { siteGround } from './ground/berth-ground.js';
 import type { CameraSite } from './model/berth.js';
@@ -12,10 +12,12 @@ export interface PicturedBerth {
   number: string;
   /** `obstructed`: a two-wheeler or an object stands there. */
   state: 'occupied' | 'obstructed' | 'free';
-  /** Index of the vehicle in the observation; null unless occupied. */
+  /** Index of the vehicle in the observation; null unless occupied, and where only the look at the berth itself says so. */
   vehicle: number | null;
   /** 0 to 1: how much it stands in the berth (`standing`); 0 unless occupied. */
   share: number;
+  /** What the berth looks like by itself; null where the detector sees a vehicle, and where nobody looked or was sure. */
+  look: BerthLook | null;
 }
 
 /**
@@ -33,11 +35,14 @@ export function berthsOnPicture(picture: Observation, site: CameraSite, p: Parki
   const assigned = assignBerths(claims, grounds.length, grounds.map(() => null), p);
   return grounds.map(({ berth }, b) => {
     const claim = assigned[b] ?? null;
-    const common = { berthId: berth.id, number: berth.number };
+    const look = picture.berths?.[b] ?? null;
+    const common = { berthId: berth.id, number: berth.number, look };
     if (claim !== null) {
       const overlap = claims[claim]?.overlaps[b];
       return { ...common, state: 'occupied', vehicle: picture.vehicles.indexOf(vehicles[claim] as ObservedVehicle), share: overlap ? Math.round(standing(overlap, p) * 1000) / 1000 : 0 };
     }
+    // Where the detector is blind, the berth's own look counts.
+    if (look?.state === 'vehicle') return { ...common, state: 'occupied', vehicle: null, share: 0 };
     const scale = [picture.width / site.width, picture.height / site.height] as const;
     const polygon = berth.polygon.map(([x, y]) => [x * scale[0], y * scale[1]] as const);
     const obstructed = picture.obstructions.some(({ box }) => contains(polygon, [box.x + box.width / 2, box.y + box.height]));

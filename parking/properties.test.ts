@@ -118,6 +118,7 @@ describe('properties of the reducer', () => {
       type: fc.constantFrom('small', 'medium', 'large'),
       bodyColour: fc.constantFrom('white', 'red', 'blue'),
       bodyColourConfidence: fc.double({ min: 0, max: 1, noNaN: true }),
+      view: fc.constant(null),
       footprint: fc.option(fc.tuple(point, point, point, point) as fc.Arbitrary<Quad>),
       plate: fc.option(
         fc.record({
@@ -183,7 +184,7 @@ describe('properties of the reducer', () => {
         const box = { x, y, width: 150, height: 100 };
         const footprint: Quad = [[x, y + 60], [x + 150, y + 60], [x + 150, y + 100], [x, y + 100]];
         const plate = { text: `鲁B${10_000 + ((i * 31 + k) % 80_000)}`, colour: 'blue' as const, colourConfidence: 0.9, rows: 1 as const, corners: footprint, characterConfidences: [0.9, 0.9, 0.9, 0.9, 0.9, 0.9, hashNoise(i, k)], score: 0.9 };
-        return { box, score: 0.9, class: 'car', type: 'small', bodyColour: 'red', bodyColourConfidence: 0.8, footprint, plate, trackId: k };
+        return { box, score: 0.9, class: 'car', type: 'small', bodyColour: 'red', bodyColourConfidence: 0.8, view: null, footprint, plate, trackId: k };
       });
       state = reduce(state, { ...base, vehicles }, site).state;
     }

@@ -84,7 +84,7 @@ function observer(truth: Truth, frames: readonly TruthFrame[], flaws: Flaws): (t
         class: vehicle.class,
         type: vehicle.type,
         bodyColour: vehicle.colour,
-        bodyColourConfidence: 0.8,
+        bodyColourConfidence: 0.8, view: null,
         footprint: shake(seen.quad),
         plate:
           vehicle.plate && seen.plate && plateWidth >= 45

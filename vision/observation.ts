@@ -10,6 +10,20 @@ export type VehicleType = 'small' | 'medium' | 'large';
 export const BODY_COLOURS = ['white', 'grey', 'yellow', 'pink', 'purple', 'green', 'blue', 'red', 'brown', 'black', 'other'] as const;
 export type BodyColour = (typeof BODY_COLOURS)[number];
 
+/** The side of a vehicle that the camera sees most of. */
+export const VEHICLE_VIEWS = ['front', 'rear', 'side'] as const;
+export type VehicleView = (typeof VEHICLE_VIEWS)[number];
+
+/** `other`: a two-wheeler, a person's goods, a barrier: something that is no vehicle. */
+export const BERTH_LOOKS = ['empty', 'vehicle', 'other'] as const;
+
+/** What a berth looks like by itself, whatever the detector says of the whole picture. */
+export interface BerthLook {
+  state: (typeof BERTH_LOOKS)[number];
+  /** 0 to 1. */
+  confidence: number;
+}
+
 /** Ground colour of a GA 36 plate; `yellow-green` is the large new-energy plate. */
 export const PLATE_COLOURS = ['blue', 'yellow', 'green', 'yellow-green', 'white', 'black'] as const;
 export type PlateColour = (typeof PLATE_COLOURS)[number];
@@ -39,6 +53,8 @@ export interface ObservedVehicle {
   type: VehicleType;
   bodyColour: BodyColour;
   bodyColourConfidence: number;
+  /** Null where no model tells. */
+  view: VehicleView | null;
   /**
    * Where the vehicle stands: four ground corners, front-left first, then front-right, rear-right, rear-left.
    * Null for classes without one, and where the model gave none.
@@ -70,5 +86,10 @@ export interface Observation {
   vehicles: readonly ObservedVehicle[];
   /** Non-motor vehicles and objects that occupy the ground, footprint as box. */
   obstructions: readonly { box: Box; score: number; kind: 'two-wheeler' | 'object' }[];
+  /**
+   * Of each berth asked about, in their order, where no vehicle was found: what its own part of the picture looks like. Null of
+   * berths in which the detector sees a vehicle. Absent where no model tells, and on gated frames.
+   */
+  berths?: readonly (BerthLook | null)[];
   health: PictureHealth;
 }

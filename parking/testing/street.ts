@@ -181,7 +181,7 @@ export function observe(actors: readonly Actor[], t: number, options: ObserveOpt
       class: s.actor.class ?? 'car',
       type: s.actor.class === 'truck' || s.actor.class === 'bus' ? 'large' : 'small',
       bodyColour: s.actor.colour ?? 'white',
-      bodyColourConfidence: 0.9,
+      bodyColourConfidence: 0.9, view: null,
       footprint: options.boxesOnly ? null : (s.quad.map((p) => [p[0] + jitter(), p[1] + jitter()]) as unknown as Quad),
       plate: readable
         ? {

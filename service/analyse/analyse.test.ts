@@ -63,15 +63,15 @@ describe('describePicture', () => {
     health: { black: false, frozen: false, blurred: true, moved: false, damaged: false },
     vehicles: [
       {
-        box: { x: 8.04, y: 20, width: 25, height: 70 }, score: 0.91234, class: 'car', type: 'small', bodyColour: 'red', bodyColourConfidence: 0.5, footprint, trackId: 0,
+        box: { x: 8.04, y: 20, width: 25, height: 70 }, score: 0.91234, class: 'car', type: 'small', bodyColour: 'red', bodyColourConfidence: 0.5, view: null, footprint, trackId: 0,
         plate: { text: '鲁B12345', colour: 'blue', colourConfidence: 1, rows: 1, corners: footprint, characterConfidences: [1, 1, 1, 1, 1, 1, 1], score: 1 },
       },
-      { box: { x: 60, y: 20, width: 25, height: 70 }, score: 0.5, class: 'person', type: 'small', bodyColour: 'other', bodyColourConfidence: 0, footprint: null, plate: null, trackId: 0 },
+      { box: { x: 60, y: 20, width: 25, height: 70 }, score: 0.5, class: 'person', type: 'small', bodyColour: 'other', bodyColourConfidence: 0, view: null, footprint: null, plate: null, trackId: 0 },
     ],
   };
 
   it('tells what a program needs', () => {
-    const line = describePicture('a.jpg', observation, { detect: { count: 1, ms: 12.34 } }, [{ berthId: 'b', number: '7', state: 'occupied', vehicle: 0, share: 0.9 }]);
+    const line = describePicture('a.jpg', observation, { detect: { count: 1, ms: 12.34 } }, [{ berthId: 'b', number: '7', state: 'occupied', vehicle: 0, share: 0.9, look: null }]);
     expect(line).toMatchObject({
       file: 'a.jpg', width: 100, problems: ['blurred'], ms: { detect: 12.3 },
       vehicles: [{ class: 'car', score: 0.912, colour: 'red', heading: 270, box: [8, 20, 25, 70], plate: { text: '鲁B12345', kind: 'small' } }, { class: 'person', heading: null, plate: null }],

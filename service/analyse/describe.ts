@@ -27,6 +27,8 @@ export interface VehicleLine {
   type: ObservedVehicle['type'];
   colour: ObservedVehicle['bodyColour'];
   colourConfidence: number;
+  /** The side that the camera sees most of; null where no model tells. */
+  view: ObservedVehicle['view'];
   /** x, y, width, height. */
   box: BoxLine;
   /** Front left, front right, rear right, rear left on the ground; null where unknown. */
@@ -91,6 +93,7 @@ export function describePicture(file: string, observation: Observation, times: S
       type: vehicle.type,
       colour: vehicle.bodyColour,
       colourConfidence: thousandth(vehicle.bodyColourConfidence),
+      view: vehicle.view,
       box: box(vehicle.box),
       footprint: vehicle.footprint && quad(vehicle.footprint),
       heading: vehicle.footprint && headingInPicture(vehicle.footprint),

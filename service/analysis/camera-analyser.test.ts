@@ -48,7 +48,7 @@ function carAt(capturedAt: number, { comes, leaves } = world.car): ObservedVehic
     class: 'car',
     type: 'small',
     bodyColour: 'white',
-    bodyColourConfidence: 0.9,
+    bodyColourConfidence: 0.9, view: null,
     footprint: [[430, y], [670, y], [670, y + 520], [430, y + 520]],
     plate: null,
     trackId: 0,

@@ -8,14 +8,15 @@ import { gateAfterInference, gatedObservation, gateReason, type GateState } from
 import { healthOf } from '../health/health.js';
 import { lookAt } from '../health/look.js';
 import { classifyVehicles, impliedAttributes } from '../models/attributes.js';
-import { loadManifest, type AttributesModel, type ModelEntry, type PlatesModel, type ReaderModel, type VehiclesModel } from '../models/manifest.js';
+import { lookAtBerths, uncovered } from '../models/berths.js';
+import { loadManifest, type AttributesModel, type BerthsModel, type ModelEntry, type PlatesModel, type ReaderModel, type VehiclesModel } from '../models/manifest.js';
 import type { Detection } from '../models/nms.js';
 import { findPlates } from '../models/plate-finder.js';
 import { readPlates } from '../models/plate-reader.js';
 import { detectionRegions, REGION_DEFAULTS } from '../models/regions.js';
 import { ModelSession } from '../models/session.js';
 import { detectVehicles } from '../models/vehicle-detector.js';
-import type { Observation, ObservedVehicle, PlateReading } from '../observation.js';
+import type { BerthLook, Observation, ObservedVehicle, PlateReading } from '../observation.js';
 import type { Picture } from '../decode/picture.js';
 import type { ChildOptions, Examination, ExaminedFrame, ExamineRequest, ModelInfo, SeeRequest, Sight, Stage, StageTimes, Still, StillRequest } from './protocol.js';
 
@@ -30,6 +31,7 @@ export class Eyes {
   readonly #plates: ModelSession<PlatesModel> | null;
   readonly #reader: ModelSession<ReaderModel> | null;
   readonly #attributes: ModelSession<AttributesModel> | null;
+  readonly #berths: ModelSession<BerthsModel> | null;
   readonly #charset: readonly string[];
 
   private constructor(sessions: Map<string, ModelSession>, charset: readonly string[]) {
@@ -37,12 +39,13 @@ export class Eyes {
     this.#plates = (sessions.get('plates') as ModelSession<PlatesModel> | undefined) ?? null;
     this.#reader = (sessions.get('plate-reader') as ModelSession<ReaderModel> | undefined) ?? null;
     this.#attributes = (sessions.get('attributes') as ModelSession<AttributesModel> | undefined) ?? null;
+    this.#berths = (sessions.get('berths') as ModelSession<BerthsModel> | undefined) ?? null;
     this.#charset = charset;
   }
 
   /**
    * Loads and opens every model of the manifest. Without a vehicles model nothing can be seen, so that is an error; the
-   * others may be absent (no plates, no attributes).
+   * others may be absent (no plates, no attributes, no looks at berths).
    * @throws BerthwatchError not-found, bad-input
    */
   static async open(options: ChildOptions, logger: Logger): Promise<Eyes> {
@@ -144,7 +147,20 @@ export class Eyes {
     const { cameraId, capturedAt, health, regions } = seen;
     const { width, height } = picture;
     const vehicles = await this.#see(picture, regions, times);
-    return { cameraId, capturedAt, width, height, basis: 'inferred', vehicles, obstructions: obstructionsOf(vehicles, regions), health };
+    const berths = await this.#lookAtBerths(picture, vehicles, regions, times);
+    const obstructions = obstructionsOf(vehicles, regions, berths ?? []);
+    return { cameraId, capturedAt, width, height, basis: 'inferred', vehicles, obstructions, ...(berths ? { berths } : {}), health };
+  }
+
+  async #lookAtBerths(picture: Picture, vehicles: readonly ObservedVehicle[], berths: readonly Polygon[], times: StageTimes): Promise<(BerthLook | null)[] | null> {
+    const session = this.#berths;
+    if (!session || berths.length === 0) return null;
+    const asked = berths.flatMap((berth, i) => (uncovered(berth, vehicles, picture) ? [i] : []));
+    const looks: (BerthLook | null)[] = berths.map(() => null);
+    if (asked.length === 0) return looks;
+    const seen = await timedAsync(times, 'berths', asked.length, () => lookAtBerths(session, picture, asked.map((i) => berths[i] as Polygon)));
+    for (const [k, i] of asked.entries()) looks[i] = seen[k] ?? null;
+    return looks;
   }
 
   async #see(picture: Picture, berths: readonly Polygon[], times: StageTimes): Promise<ObservedVehicle[]> {
@@ -183,7 +199,7 @@ export class Eyes {
   }
 
   #sessions(): ModelSession[] {
-    return [this.#vehicles, this.#plates, this.#reader, this.#attributes].filter((s) => s !== null) as ModelSession[];
+    return [this.#vehicles, this.#plates, this.#reader, this.#attributes, this.#berths].filter((s) => s !== null) as ModelSession[];
   }
 }
 
@@ -202,11 +218,15 @@ export function plateCandidates(found: readonly Detection[], berths: readonly Po
     .map(({ d }) => d);
 }
 
-/** Two-wheelers that stand in a berth: the middle of their lower edge lies inside its polygon. */
-export function obstructionsOf(vehicles: readonly ObservedVehicle[], berths: readonly Polygon[]): Observation['obstructions'] {
-  return vehicles
-    .filter((v) => v.class === 'motorcycle' && berths.some((berth) => contains(berth, [v.box.x + v.box.width / 2, v.box.y + v.box.height])))
-    .map((v) => ({ box: v.box, score: v.score, kind: 'two-wheeler' as const }));
+/** Two-wheelers that stand in a berth (the middle of their lower edge lies inside its polygon), and berths that hold something else. */
+export function obstructionsOf(vehicles: readonly ObservedVehicle[], berths: readonly Polygon[], looks: readonly (BerthLook | null)[]): Observation['obstructions'] {
+  const stands = (v: ObservedVehicle, berth: Polygon): boolean => contains(berth, [v.box.x + v.box.width / 2, v.box.y + v.box.height]);
+  const twoWheelers = vehicles.filter((v) => v.class === 'motorcycle' && berths.some((berth) => stands(v, berth)));
+  const objects = berths.flatMap((berth, i) => {
+    const look = looks[i];
+    return look?.state === 'other' && !twoWheelers.some((v) => stands(v, berth)) ? [{ box: boundingBox(berth), score: look.confidence, kind: 'object' as const }] : [];
+  });
+  return [...twoWheelers.map((v) => ({ box: v.box, score: v.score, kind: 'two-wheeler' as const })), ...objects];
 }
 
 async function jpeg(rgb: Uint8Array, width: number, height: number, quality: number): Promise<Uint8Array> {

@@ -81,7 +81,7 @@ export interface Sight {
 
 /** Milliseconds spent in each stage of one request, and how often each ran. */
 export type StageTimes = Partial<Record<Stage, { count: number; ms: number }>>;
-export const STAGES = ['decode', 'look', 'detect', 'plates', 'read', 'attributes', 'still'] as const;
+export const STAGES = ['decode', 'look', 'detect', 'plates', 'read', 'attributes', 'berths', 'still'] as const;
 export type Stage = (typeof STAGES)[number];
 
 export interface ChildOptions {

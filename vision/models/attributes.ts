@@ -1,6 +1,6 @@
 import type { Box } from '../../base/geometry.js';
 import type { Picture } from '../decode/picture.js';
-import type { BodyColour, VehicleClass, VehicleType } from '../observation.js';
+import type { BodyColour, VehicleClass, VehicleType, VehicleView } from '../observation.js';
 import type { AttributesModel } from './manifest.js';
 import { withMargin } from './plate-finder.js';
 import { argmax, clamp01 } from './plate-reader.js';
@@ -12,15 +12,16 @@ export interface Attributes {
   type: VehicleType;
   bodyColour: BodyColour;
   bodyColourConfidence: number;
+  view: VehicleView | null;
 }
 
-/** What is said without an attribute network: the type that the class implies, and no colour. */
+/** What is said without an attribute network: the type that the class implies, no colour, no view. */
 export function impliedAttributes(vehicleClass: VehicleClass): Attributes {
   const type = vehicleClass === 'bus' || vehicleClass === 'truck' ? 'large' : 'small';
-  return { type, bodyColour: 'other', bodyColourConfidence: 0 };
+  return { type, bodyColour: 'other', bodyColourConfidence: 0, view: null };
 }
 
-/** Type and body colour of each vehicle by the attribute network; heads it lacks are implied by the class. */
+/** Type, body colour and view of each vehicle by the attribute network; heads it lacks are implied by the class. */
 export async function classifyVehicles(
   session: ModelSession<AttributesModel>,
   picture: Picture,
@@ -37,6 +38,7 @@ export async function classifyVehicles(
       const best = argmax(values);
       const label = head.labels[best];
       if (head.name === 'vehicle-type') attributes.type = label as VehicleType;
+      if (head.name === 'view') attributes.view = label as VehicleView;
       if (head.name === 'body-colour') {
         attributes.bodyColour = label as BodyColour;
         attributes.bodyColourConfidence = clamp01(values[best] ?? 0);

@@ -160,6 +160,9 @@ export function checkOutputs(entry: ModelEntry, output: ReadonlyMap<string, Outp
     }
     case 'attributes':
       for (const head of entry.outputs.heads) distribution(head.output, take(head.output, [head.labels.length]));
+      break;
+    case 'berths':
+      distribution(entry.outputs.state, take(entry.outputs.state, [entry.labels.length]));
   }
   return problems;
 }

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { BerthwatchError, messageOf } from '../../base/errors.js';
-import { BODY_COLOURS, PLATE_COLOURS, VEHICLE_CLASSES } from '../observation.js';
+import { BERTH_LOOKS, BODY_COLOURS, PLATE_COLOURS, VEHICLE_CLASSES, VEHICLE_VIEWS } from '../observation.js';
 
 /*
  * models/manifest.json: which networks see what, and how their tensors are to be read.
@@ -112,12 +112,11 @@ const readerSchema = z.strictObject({
   }),
 });
 
-const headNames = ['vehicle-type', 'body-colour', 'view', 'berth-state'] as const;
+const headNames = ['vehicle-type', 'body-colour', 'view'] as const;
 const headLabels: Record<(typeof headNames)[number], readonly string[]> = {
   'vehicle-type': ['small', 'medium', 'large'],
   'body-colour': BODY_COLOURS,
-  view: ['front', 'rear', 'side'],
-  'berth-state': ['empty', 'vehicle', 'other'],
+  view: VEHICLE_VIEWS,
 };
 
 const classifierSchema = z.strictObject({
@@ -144,10 +143,27 @@ const classifierSchema = z.strictObject({
   thresholds: z.record(z.string(), probability).default({}),
 });
 
+const berthsSchema = z.strictObject({
+  ...common,
+  task: z.literal('berths'),
+  family: z.literal('classifier'),
+  /** [N,labels] of probabilities. */
+  outputs: z.strictObject({ state: tensorName }),
+  labels: z.array(z.enum(BERTH_LOOKS)).length(BERTH_LOOKS.length),
+  /** The crop: a square around the berth's bounding box, `side` times as long as its longer side, its middle raised by `rise` of that. */
+  crop: z.strictObject({ side: z.number().min(1).max(4), rise: z.number().min(-0.5).max(0.5) }),
+  /** How far everything outside the berth's outline is moved towards the padding's grey. */
+  dim: probability,
+  thresholds: z.strictObject({
+    /** A look below this is none. */
+    state: probability.default(0.8),
+  }),
+});
+
 const manifestSchema = z
   .strictObject({
     version: z.literal(1),
-    models: z.array(z.discriminatedUnion('task', [vehiclesSchema, platesSchema, readerSchema, classifierSchema])),
+    models: z.array(z.discriminatedUnion('task', [vehiclesSchema, platesSchema, readerSchema, classifierSchema, berthsSchema])),
   })
   .superRefine((manifest, context) => {
     const ids = new Set<string>();
@@ -168,7 +184,8 @@ export type VehiclesModel = z.infer<typeof vehiclesSchema>;
 export type PlatesModel = z.infer<typeof platesSchema>;
 export type ReaderModel = z.infer<typeof readerSchema>;
 export type AttributesModel = z.infer<typeof classifierSchema>;
-export type ModelEntry = VehiclesModel | PlatesModel | ReaderModel | AttributesModel;
+export type BerthsModel = z.infer<typeof berthsSchema>;
+export type ModelEntry = VehiclesModel | PlatesModel | ReaderModel | AttributesModel | BerthsModel;
 export type Manifest = z.infer<typeof manifestSchema>;
 
 /** A manifest whose every file was read and matched its hash. */

@@ -28,7 +28,7 @@ function observe(t: number, vehicles: TruthVehicle[], kinds: ReadonlyMap<string,
     cameraId: 'c', capturedAt: t, width: 1920, height: 1080, basis: 'inferred', obstructions: [],
     health: { black: false, blurred: false, frozen: false, moved: false, damaged: false },
     vehicles: vehicles.map((v) => ({
-      box: { x: v.box[0], y: v.box[1], width: v.box[2], height: v.box[3] }, score: 0.9, class: kinds.get(v.id) ?? 'car', type: 'small', bodyColour: 'other', bodyColourConfidence: 0, footprint: null, plate: null, trackId: 0,
+      box: { x: v.box[0], y: v.box[1], width: v.box[2], height: v.box[3] }, score: 0.9, class: kinds.get(v.id) ?? 'car', type: 'small', bodyColour: 'other', bodyColourConfidence: 0, view: null, footprint: null, plate: null, trackId: 0,
     })),
   };
 }

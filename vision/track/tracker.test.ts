@@ -14,7 +14,7 @@ interface Spec {
 
 function vehicle({ x, y = 100, w = 120, h = 70, class: kind = 'car', plate = '' }: Spec): ObservedVehicle {
   return {
-    box: { x, y, width: w, height: h }, score: 0.9, class: kind, type: 'small', bodyColour: 'other', bodyColourConfidence: 0, footprint: null, trackId: 0,
+    box: { x, y, width: w, height: h }, score: 0.9, class: kind, type: 'small', bodyColour: 'other', bodyColourConfidence: 0, view: null, footprint: null, trackId: 0,
     plate: plate === '' ? null : { text: plate, colour: 'blue', colourConfidence: 1, rows: 1, corners: [[0, 0], [1, 0], [1, 1], [0, 1]], characterConfidences: [], score: 1 },
   };
 }
