@@ -15,6 +15,8 @@ export interface MediaAnswer {
   remoteMedia: { host: string; port: number } | null;
   /** RTP payload types with their encodings (`PS/90000`), where given. */
   payloads: readonly { type: number; encoding: string | null }[];
+  /** Bytes of a download, where the camera says so (`a=filesize`). */
+  fileSize: number | null;
   /** Oddities that may explain a stream that never comes. */
   notes: readonly string[];
 }
@@ -35,7 +37,7 @@ export function readAnswer(body: Uint8Array, offered: { ssrc: string; transport:
 
 function understand(body: Uint8Array, offered: { ssrc: string; transport: MediaTransportKind }, peerHost: string): MediaAnswer | { problem: string } {
   const notes: string[] = [];
-  const bare = (): MediaAnswer => ({ sdp: null, ssrc: offered.ssrc, ssrcChosenByCamera: false, remoteMedia: null, payloads: [], notes });
+  const bare = (): MediaAnswer => ({ sdp: null, ssrc: offered.ssrc, ssrcChosenByCamera: false, remoteMedia: null, payloads: [], fileSize: null, notes });
   if (body.length === 0) {
     notes.push('the 200 OK carries no session description');
     return bare();
@@ -59,7 +61,7 @@ function understand(body: Uint8Array, offered: { ssrc: string; transport: MediaT
   const { ssrc, chosen } = agreeSsrc(sdp.ssrc, offered.ssrc, notes);
   const named = video?.connection ?? sdp.connection;
   const remoteMedia = video ? { host: usableHost(named, peerHost, notes), port: video.port } : null;
-  return { sdp, ssrc, ssrcChosenByCamera: chosen, remoteMedia, payloads, notes };
+  return { sdp, ssrc, ssrcChosenByCamera: chosen, remoteMedia, payloads, fileSize: fileSizeOf(sdp, video), notes };
 }
 
 function payloadsOf(sdp: Sdp, video: SdpMedia): { type: number; encoding: string | null }[] {
@@ -69,6 +71,12 @@ function payloadsOf(sdp: Sdp, video: SdpMedia): { type: number; encoding: string
     if (match) maps.set(Number(match[1]), match[2] as string);
   }
   return video.formats.filter((format) => /^\d{1,3}$/.test(format)).map((format) => ({ type: Number(format), encoding: maps.get(Number(format)) ?? null }));
+}
+
+function fileSizeOf(sdp: Sdp, video: SdpMedia | null): number | null {
+  const text = sdpAttribute(sdp, video, 'filesize');
+  const size = text !== null && /^\d{1,15}$/.test(text) ? Number(text) : 0;
+  return size > 0 ? size : null;
 }
 
 function checkTransport(sdp: Sdp, video: SdpMedia, asked: MediaTransportKind, notes: string[]): void {

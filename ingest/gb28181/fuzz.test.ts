@@ -2,11 +2,12 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { mutations } from '../../base/fuzz-target.js';
 import { target as manscdp } from './manscdp.fuzz.js';
+import { target as mansrtsp } from './mansrtsp.fuzz.js';
 import { target as sdp } from './sdp.fuzz.js';
 
 const CASES = 3000;
 
-it.each([manscdp, sdp])(`${CASES} damaged inputs do no harm to $name`, ({ corpusDir, run }) => {
+it.each([manscdp, mansrtsp, sdp])(`${CASES} damaged inputs do no harm to $name`, ({ corpusDir, run }) => {
   const folder = new URL(`../../${corpusDir}/`, import.meta.url);
   const corpus = readdirSync(folder).map((name) => Uint8Array.from(readFileSync(new URL(name, folder))));
   expect(corpus.length).toBeGreaterThan(5);

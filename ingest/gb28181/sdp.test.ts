@@ -17,7 +17,7 @@ const answer = (body: Uint8Array, more: Partial<{ ssrc: string; transport: Media
 };
 
 describe('offers', () => {
-  const parts: OfferParts = { serverId: '34020000002000000001', mediaHost: '10.0.0.5', mediaPort: 30_002, transport: 'tcp-passive', ssrc: '0200001234', stream: 'sub', dialect: 'streamnumber' };
+  const parts: OfferParts = { serverId: '34020000002000000001', channelId: '34020000001310000001', mediaHost: '10.0.0.5', mediaPort: 30_002, transport: 'tcp-passive', ssrc: '0200001234', stream: 'sub', dialect: 'streamnumber' };
   const lines = (more: Partial<OfferParts>): string[] => Buffer.from(buildOffer({ ...parts, ...more })).toString().split('\r\n');
 
   it('for TCP say that we wait', () => {
@@ -49,6 +49,28 @@ describe('offers', () => {
     expect(lines({ dialect: 'stream' })).toContain('a=stream:1');
     expect(lines({ dialect: 'none' }).filter((line) => line.startsWith('a=stream'))).toEqual([]);
     expect(lines({ mediaHost: '2001:db8::5' })).toContain('c=IN IP6 2001:db8::5');
+  });
+
+  it('for a recording name its time in Unix seconds, and how fast a download shall come', () => {
+    const recording = { kind: 'playback' as const, from: 1_700_000_000_900, to: 1_700_000_060_100 };
+    expect(lines({ recording, ssrc: '1200001234', stream: 'main' })).toEqual([
+      'v=0',
+      'o=34020000002000000001 0 0 IN IP4 10.0.0.5',
+      's=Playback',
+      'u=34020000001310000001:0',
+      'c=IN IP4 10.0.0.5',
+      't=1700000000 1700000061',
+      'm=video 30002 TCP/RTP/AVP 96',
+      'a=recvonly',
+      'a=rtpmap:96 PS/90000',
+      'a=setup:passive',
+      'a=connection:new',
+      'a=streamnumber:0',
+      'y=1200001234',
+      '',
+    ]);
+    expect(lines({ recording: { ...recording, kind: 'download', speed: 4 } })).toEqual(expect.arrayContaining(['s=Download', 'a=downloadspeed:4']));
+    expect(lines({ recording: { ...recording, kind: 'download' }, existing: true })).toEqual(expect.arrayContaining(['a=downloadspeed:1', 'a=connection:existing']));
   });
 });
 
@@ -114,5 +136,32 @@ describe('the SSRC pool', () => {
     expect(() => pool.allocate()).toThrow();
     clock.advance(5000);
     expect(pool.allocate().slice(-4)).toBe((all[5] as string).slice(-4));
+  });
+
+  it('knows whose an SSRC is, and whose it was', () => {
+    const clock = new ManualClock();
+    const pool = new SsrcPool({ serverId: '34020000002000000001', clock });
+    const ssrc = pool.allocate('live', 'a');
+    pool.claim('4000000001', 'a');
+    clock.advance(90_000_000);
+    for (const number of [Number(ssrc), 4_000_000_001]) expect([pool.isForeign(number, 'a'), pool.isForeign(number, 'b')]).toEqual([false, true]);
+    pool.release(ssrc);
+    pool.release('4000000001');
+    clock.advance(80_000_000);
+    for (const number of [Number(ssrc), 4_000_000_001]) expect(pool.isForeign(number, 'b')).toBe(true);
+    clock.advance(10_000_000);
+    for (const number of [Number(ssrc), 4_000_000_001]) expect(pool.isForeign(number, 'b')).toBe(false);
+    expect(pool.isForeign(7, 'b')).toBe(false);
+  });
+
+  it('leaves alone what calls of a former run may still send', () => {
+    const clock = new ManualClock();
+    const pool = new SsrcPool({ serverId: '34020000002000000001', clock });
+    for (let i = 0; i < 9_999; i++) pool.leftOver(`020000${String(i).padStart(4, '0')}`, 'a');
+    expect(pool.allocate('live', 'b')).toBe('0200009999');
+    expect(() => pool.allocate()).toThrow();
+    expect(pool.isForeign(200_000_001, 'b')).toBe(true);
+    clock.advance(3_600_000);
+    expect(pool.allocate('history', 'b')).toMatch(/^120000/);
   });
 });

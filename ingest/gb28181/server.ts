@@ -13,11 +13,13 @@ import type { DeviceInfo } from './device-info.js';
 import type { DeviceSettingsOf } from './device-settings.js';
 import { DeviceMessages } from './device-messages.js';
 import { DeviceServices } from './device-services.js';
+import { DialogRequests } from './dialog-requests.js';
 import { isOffline, neverRegistered } from './diagnosis.js';
 import { GbEmitter, type GbEvents } from './events.js';
 import { isGbId } from './gb-id.js';
 import type { InviteRequest } from './invite.js';
 import { MANSCDP_TYPE } from './manscdp.js';
+import { OpenDialogs, type DialogStore, type OpenDialog } from './open-dialogs.js';
 import { Presence } from './presence.js';
 import { Registrar } from './registrar.js';
 import { RequestFactory } from './request-factory.js';
@@ -62,6 +64,10 @@ export interface GbServerOptions {
   subscribe?: { kinds: readonly SubscriptionKind[]; expiresS?: number; spreadMs?: number; positionIntervalS?: number };
   /** Port on which snapshots are received by HTTP, 0 for a free one; without it none are. */
   snapshotPort?: number;
+  /** How long a device may take to answer INFO, ms. */
+  infoTimeoutMs?: number;
+  /** Keeps open calls over a restart, so that cameras can be told to end them. */
+  dialogs?: DialogStore;
   timers?: SipTimers;
   /** Asked before a silent device is called offline: true while its pictures still come. */
   stillSending?: (deviceId: string) => boolean;
@@ -70,7 +76,7 @@ export interface GbServerOptions {
   failuresPerDevice?: number;
 }
 
-const METHODS = ['REGISTER', 'MESSAGE', 'BYE', 'ACK', 'CANCEL', 'OPTIONS', 'NOTIFY'] as const;
+const METHODS = ['REGISTER', 'MESSAGE', 'INVITE', 'UPDATE', 'INFO', 'BYE', 'ACK', 'CANCEL', 'OPTIONS', 'NOTIFY'] as const;
 
 /** The GB/T 28181 signalling server: devices register here and are asked for streams. Media are not its business. */
 export class GbServer {
@@ -82,7 +88,10 @@ export class GbServer {
   readonly #uploads: SnapshotUploads | null;
   /** What a device can be asked and told besides streams. */
   readonly services: DeviceServices;
+  readonly #open: OpenDialogs;
   readonly #sessions: Sessions;
+  readonly #dialogs: DialogRequests;
+  readonly #clock: Clock;
   readonly #messages: DeviceMessages;
   #closed = false;
 
@@ -107,7 +116,13 @@ export class GbServer {
       },
     );
     const factory = new RequestFactory({ serverId, domain, hostOf: (flow) => this.#endpoint.hostOf(flow), portOf: (flow) => this.#endpoint.portOf(flow) });
-    this.#sessions = new Sessions({ serverId, clock, logger, byeTimeoutMs: options.byeTimeoutMs ?? 3000 }, this.#endpoint, factory, this.#events);
+    this.#clock = clock;
+    this.#open = new OpenDialogs(options.dialogs ?? null, logger);
+    this.#sessions = new Sessions({ serverId, clock, logger, byeTimeoutMs: options.byeTimeoutMs ?? 3000, infoTimeoutMs: options.infoTimeoutMs ?? 5000 }, this.#endpoint, factory, this.#events, this.#open);
+    this.#dialogs = new DialogRequests({ serverId, factory, logger, methods: METHODS, find: (callId) => this.#sessions.get(callId), onBye: (session) => this.#sessions.endedByCamera(session) });
+    // Before any listener of others: what a device may still send is ended before it is asked for more.
+    this.#events.on('registered', ({ device }) => this.#reached(device.id));
+    this.#events.on('online', ({ device }) => this.#reached(device.id));
     this.#presence = new Presence(
       { clock, logger, keepalive: options.keepalive, ...(options.stillSending ? { stillSending: options.stillSending } : {}) },
       this.#events,
@@ -163,6 +178,7 @@ export class GbServer {
 
   /** @throws BerthwatchError unavailable where the ports cannot be bound */
   async start(): Promise<void> {
+    await this.#open.load(this.#clock.now());
     await this.#endpoint.start();
     try {
       await this.#uploads?.start();
@@ -186,8 +202,8 @@ export class GbServer {
     return { udpPort: this.#endpoint.udpPort, tcpPort: this.#endpoint.tcpPort };
   }
 
-  get stats(): EndpointStats & { connections: number; transactions: { client: number; server: number }; sessions: number } {
-    return { ...this.#endpoint.stats, connections: this.#endpoint.connections, transactions: this.#endpoint.transactions, sessions: this.#sessions.all().length };
+  get stats(): EndpointStats & { connections: number; transactions: { client: number; server: number }; sessions: number; strangerRequests: number } {
+    return { ...this.#endpoint.stats, connections: this.#endpoint.connections, transactions: this.#endpoint.transactions, sessions: this.#sessions.all().length, strangerRequests: this.#dialogs.strangers };
   }
 
   /** All devices that have registered since the start, online or not. */
@@ -201,6 +217,11 @@ export class GbServer {
 
   sessions(): readonly GbSession[] {
     return this.#sessions.all();
+  }
+
+  /** Calls that a camera may still believe in although they are over: of a former run, or whose BYE was not confirmed. */
+  leftOpen(): readonly OpenDialog[] {
+    return this.#open.left();
   }
 
   /** @returns a function that takes the listener off again */
@@ -219,7 +240,7 @@ export class GbServer {
   }
 
   /**
-   * Asks for a live stream. Resolves when the camera has agreed and been acknowledged; whether packets come is for the
+   * Asks for a stream, live or recorded. Resolves when the camera has agreed and been acknowledged; whether packets come is for the
    * media receiver to see (`noMedia` in diagnosis.ts words it when they do not).
    * @throws BerthwatchError not-found or unavailable, its message a diagnosis for people
    */
@@ -227,6 +248,8 @@ export class GbServer {
     if (this.#closed) throw new BerthwatchError('unavailable', 'GB_CLOSED', 'the signalling server is closed');
     if (!/^\d{10}$/.test(request.ssrc)) throw new BerthwatchError('bad-input', 'GB_SSRC', `the SSRC "${request.ssrc}" is not ten digits; take it from SsrcPool`);
     if (!isGbId(request.channelId)) throw new BerthwatchError('bad-input', 'GB_CHANNEL_ID', `the channel id "${request.channelId}" is not 20 digits`);
+    const { recording } = request;
+    if (recording && !(recording.from >= 0 && recording.to > recording.from && recording.to < 2 ** 32 * 1000)) throw new BerthwatchError('bad-input', 'GB_RECORDING_TIMES', 'a recording is asked for from a time to a later one');
     return this.#sessions.invite(this.#online(request.deviceId), request);
   }
 
@@ -235,6 +258,11 @@ export class GbServer {
     if (!device) throw new BerthwatchError('not-found', 'GB_NOT_REGISTERED', neverRegistered(deviceId), { detail: { deviceId } });
     if (!device.online) throw new BerthwatchError('unavailable', 'GB_OFFLINE', isOffline(device), { detail: { deviceId } });
     return device;
+  }
+
+  #reached(deviceId: string): void {
+    const device = this.#table.get(deviceId);
+    if (device?.online) this.#sessions.deviceReached(device);
   }
 
   #onRequest(incoming: IncomingRequest): void {
@@ -251,13 +279,19 @@ export class GbServer {
         this.#messages.receive(incoming);
         break;
       case 'BYE':
-        this.#sessions.receiveBye(incoming);
+      case 'INFO':
+      case 'UPDATE':
+        if (!this.#dialogs.receive(incoming)) incoming.respond({ status: 481 });
+        break;
+      case 'INVITE':
+        // Devices call to talk (GB/T 28181-2016 9.12), which we never asked them to.
+        if (!this.#dialogs.receive(incoming)) incoming.respond(this.#table.atSource(incoming.flow.key).length > 0 ? { status: 488 } : { status: 403, reason: 'Not registered' });
         break;
       case 'NOTIFY':
         this.services.receiveNotify(incoming);
         break;
       case 'OPTIONS':
-        incoming.respond({ status: 200, headers: [['Allow', METHODS.join(', ')], ['Accept', `application/sdp, ${MANSCDP_TYPE}`]] });
+        if (!this.#dialogs.receive(incoming)) incoming.respond({ status: 200, headers: [['Allow', METHODS.join(', ')], ['Accept', `application/sdp, ${MANSCDP_TYPE}`]] });
         break;
       default:
         // An ACK that belongs to no transaction: nothing is ever answered to it (RFC 3261 17).

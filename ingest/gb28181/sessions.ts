@@ -6,16 +6,18 @@ import { UacDialog } from '../sip/dialog.js';
 import type { SipEndpoint } from '../sip/endpoint.js';
 import type { Flow } from '../sip/flow.js';
 import { parseCSeq, userOf } from '../sip/header-values.js';
-import type { IncomingRequest } from '../sip/incoming.js';
 import type { SipRequest, SipResponse } from '../sip/message.js';
 import { readAnswer, type MediaAnswer } from './answer.js';
 import type { Device } from './device.js';
 import { badAnswer, connectionLost, noAnswer, refusedByDevice } from './diagnosis.js';
 import type { GbEmitter } from './events.js';
 import type { InviteRequest } from './invite.js';
+import type { PlaybackCommand } from './mansrtsp.js';
 import { buildOffer } from './offer.js';
+import type { OpenDialogs } from './open-dialogs.js';
+import { steer } from './recording-control.js';
 import type { RequestFactory } from './request-factory.js';
-import { InviteSession, type GbSession } from './session.js';
+import { InviteSession, type GbSession, type SessionCause } from './session.js';
 
 export interface SessionsOptions {
   serverId: string;
@@ -23,29 +25,36 @@ export interface SessionsOptions {
   logger: Logger;
   /** How long a camera may take to confirm BYE before we stop waiting, ms. */
   byeTimeoutMs: number;
+  /** How long it may take to answer INFO, ms. */
+  infoTimeoutMs: number;
 }
 
 /** 64*T1: how long repetitions of a 2xx may keep coming. */
 const RELEASE_MEMORY_MS = 32_000;
 const MAX_RELEASED = 4096;
 
-/** Live sessions: INVITE, ACK and BYE (GB/T 28181-2016 9.2). */
+/** In place of an answer of which no stream can come, for the session that only gets its BYE. */
+const unusable = ({ ssrc }: InviteRequest): MediaAnswer => ({ sdp: null, ssrc, ssrcChosenByCamera: false, remoteMedia: null, payloads: [], fileSize: null, notes: [] });
+
+/** Sessions of ours with cameras: INVITE, ACK, INFO and BYE (GB/T 28181-2016 9.2, 9.8, 9.9). */
 export class Sessions {
   readonly #options: SessionsOptions;
   readonly #endpoint: SipEndpoint;
   readonly #factory: RequestFactory;
   readonly #events: GbEmitter;
+  readonly #open: OpenDialogs;
   readonly #byCallId = new Map<string, InviteSession>();
   /** Call-IDs of calls that we gave up and whose late 2xx has been answered with BYE. */
   readonly #released = new Set<string>();
   /** Ends the INVITEs that are still undecided. */
   readonly #undecided = new Set<(why: string) => void>();
 
-  constructor(options: SessionsOptions, endpoint: SipEndpoint, factory: RequestFactory, events: GbEmitter) {
+  constructor(options: SessionsOptions, endpoint: SipEndpoint, factory: RequestFactory, events: GbEmitter, open: OpenDialogs) {
     this.#options = options;
     this.#endpoint = endpoint;
     this.#factory = factory;
     this.#events = events;
+    this.#open = open;
   }
 
   all(): GbSession[] {
@@ -60,6 +69,7 @@ export class Sessions {
   invite(device: Device, wish: InviteRequest): Promise<GbSession> {
     const { clock, logger } = this.#options;
     const flow = device.flow;
+    this.#replace(device, wish);
     const request = this.#inviteRequest(device, wish);
     return new Promise<GbSession>((resolve, reject) => {
       let ringing = false;
@@ -87,12 +97,13 @@ export class Sessions {
           ack = this.#endpoint.sendStateless(flow, dialog.ack());
           const answer = readAnswer(response.body, wish, flow.remote.host);
           if ('problem' in answer) {
-            void this.#byeDialog(dialog, device);
+            const session = new InviteSession(device, wish, dialog, unusable(wish), clock.now(), this);
+            void this.#byeDialog(session);
             fail('GB_BAD_ANSWER', badAnswer(wish, answer.problem));
             return;
           }
           settle();
-          resolve(this.#open(device, wish, dialog, answer));
+          resolve(this.#begin(device, wish, dialog, answer));
         }
       };
       const transaction = this.#endpoint.send(flow, request, {
@@ -131,77 +142,112 @@ export class Sessions {
     request.headers.add('Content-Type', 'application/sdp');
     request.body = buildOffer({
       serverId,
+      channelId: wish.channelId,
       mediaHost: wish.mediaHost,
       mediaPort: wish.mediaPort,
       transport: wish.transport,
       ssrc: wish.ssrc,
       stream: wish.stream,
       dialect: wish.dialect ?? 'streamnumber',
+      recording: wish.recording,
     });
     return request;
   }
 
-  #open(device: Device, wish: InviteRequest, dialog: UacDialog, answer: MediaAnswer): InviteSession {
-    const session = new InviteSession(device, wish, dialog, answer, (ending) => this.#bye(ending));
+  #begin(device: Device, wish: InviteRequest, dialog: UacDialog, answer: MediaAnswer): InviteSession {
+    const session = new InviteSession(device, wish, dialog, answer, this.#options.clock.now(), this);
     this.#byCallId.set(session.callId, session);
+    this.#open.opened(session.open);
     const { deviceId, channelId, callId, ssrc } = session;
-    this.#options.logger.info({ device: deviceId, channel: channelId, callId, ssrc, notes: answer.notes }, 'stream agreed');
+    this.#options.logger.info({ device: deviceId, channel: channelId, callId, ssrc, recording: wish.recording?.kind, notes: answer.notes }, 'stream agreed');
     this.#events.emit('sessionStarted', { deviceId, channelId, callId, ssrc });
     return session;
   }
 
-  #end(session: InviteSession, reason: string): void {
-    if (!session.end(reason)) return;
+  /** A camera has one sender for each live stream: a new call for it must not meet the old one (`486 Busy Here`). */
+  #replace(device: Device, wish: InviteRequest): void {
+    if (wish.recording) return;
+    for (const session of this.#byCallId.values()) {
+      const { request } = session;
+      if (session.device === device && !request.recording && request.channelId === wish.channelId && request.stream === wish.stream) void this.#endBy(session, 'replaced', 'a new INVITE took its place');
+    }
+  }
+
+  #end(session: InviteSession, cause: SessionCause, reason: string): void {
+    if (!session.end(cause, reason)) return;
     this.#byCallId.delete(session.callId);
     const { deviceId, channelId, callId, ssrc } = session;
     this.#options.logger.info({ device: deviceId, channel: channelId, callId, reason }, 'stream ended');
     this.#events.emit('sessionEnded', { deviceId, channelId, callId, ssrc, reason });
   }
 
-  async #bye(session: InviteSession, reason = 'ended by the server'): Promise<void> {
-    await this.#byeDialog(session.dialog, session.device);
-    this.#end(session, reason);
+  /** For `GbSession.bye`. */
+  bye(session: InviteSession): Promise<void> {
+    return this.#endBy(session, 'server', 'ended by the server');
   }
 
-  /** Sends BYE to where the device is now; never rejects, since a camera that does not confirm has lost the call anyway. */
-  async #byeDialog(dialog: UacDialog, device: Device): Promise<void> {
+  /** For `GbSession.control`. */
+  async control(session: InviteSession, command: PlaybackCommand): Promise<void> {
+    if (await steer(session, command, this.#endpoint, this.#options.infoTimeoutMs)) return;
+    await this.#endBy(session, 'lost', 'the camera does not know of it any more');
+    throw new BerthwatchError('unavailable', 'GB_SESSION_OVER', `the recording of device ${session.deviceId} is over: the device does not know of it any more`, { detail: { deviceId: session.deviceId } });
+  }
+
+  async #endBy(session: InviteSession, cause: SessionCause, reason: string): Promise<void> {
+    await this.#byeDialog(session);
+    this.#end(session, cause, reason);
+  }
+
+  /** Sends BYE to where the device is now; never rejects: what a camera does not confirm is told to it again when it is heard of next. */
+  async #byeDialog(session: InviteSession): Promise<void> {
+    const { device, dialog } = session;
     try {
       await this.#endpoint.request(device.flow, dialog.request('BYE'), this.#options.byeTimeoutMs);
+      this.#open.closed(dialog.callId);
     } catch (error) {
+      this.#open.unconfirmed(session.open);
       this.#options.logger.debug({ device: device.id, callId: dialog.callId, error: messageOf(error) }, 'BYE was not confirmed');
     }
   }
 
-  /** A BYE from a device. */
-  receiveBye(incoming: IncomingRequest): void {
-    const { request, flow } = incoming;
-    const session = this.#byCallId.get(request.headers.get('call-id') ?? '');
-    // The tags are known to the camera alone; that it must also speak from its proven host costs nothing.
-    if (!session || !session.dialog.matches(request) || session.device.source.host !== flow.remote.host) {
-      incoming.respond({ status: 481 });
-      return;
-    }
-    if (!session.dialog.acceptsCSeq(parseCSeq(request.headers.get('cseq') ?? '').number)) {
-      incoming.respond({ status: 500, reason: 'CSeq out of order' });
-      return;
-    }
-    incoming.respond({ status: 200 });
-    this.#end(session, 'the camera said BYE');
+  /** The camera said BYE. */
+  endedByCamera(session: InviteSession): void {
+    this.#open.closed(session.callId);
+    this.#end(session, 'camera', 'the camera said BYE');
   }
 
-  /** MediaStatus 121: the camera has no more to send. Ends the sessions that fit, by BYE. */
+  /**
+   * MediaStatus 121: the camera has no more to send. Ends the session that is meant: by Call-ID where the device keeps to the
+   * dialog, else its recordings of that channel, else its live streams of it.
+   */
   mediaFinished(device: Device, callId: string, channelId: string | null): void {
-    const byCall = this.#byCallId.get(callId);
-    const sessions = byCall?.device === device ? [byCall] : [...this.#byCallId.values()].filter((session) => session.device === device && session.channelId === channelId);
-    for (const session of sessions) void this.#bye(session, 'the camera said that the media ended');
+    const ofDevice = [...this.#byCallId.values()].filter((session) => session.device === device);
+    const byCall = ofDevice.filter((session) => session.callId === callId);
+    const recordings = ofDevice.filter((session) => session.request.recording);
+    const ofChannel = (sessions: InviteSession[]): InviteSession[] => sessions.filter((session) => session.channelId === channelId);
+    const meant = [byCall, ofChannel(recordings), recordings.length === 1 ? recordings : [], ofChannel(ofDevice)].find((sessions) => sessions.length > 0) ?? [];
+    for (const session of meant) void this.#endBy(session, 'finished', 'the camera said that the media ended');
+  }
+
+  /** The device can be reached: calls that it may still believe in are ended, before anything else is asked of it. */
+  deviceReached(device: Device): void {
+    for (const open of this.#open.toEnd(device.id)) {
+      const dialog = new UacDialog(open.dialog, '');
+      this.#options.logger.info({ device: device.id, channel: open.channelId, callId: dialog.callId, openedAt: open.openedAt }, 'a call left open is ended with BYE');
+      this.#endpoint.request(device.flow, dialog.request('BYE'), this.#options.byeTimeoutMs).then(
+        () => this.#open.closed(dialog.callId),
+        () => this.#open.unconfirmed(open),
+      );
+    }
   }
 
   /** The device is gone. It is told BYE where it may still hear, without waiting. */
   deviceGone(device: Device, reason: string): void {
     for (const session of [...this.#byCallId.values()]) {
       if (session.device !== device) continue;
-      if (device.flow.alive) void this.#byeDialog(session.dialog, device);
-      this.#end(session, `device offline: ${reason}`);
+      if (device.flow.alive) void this.#byeDialog(session);
+      else this.#open.unconfirmed(session.open);
+      this.#end(session, 'offline', `device offline: ${reason}`);
     }
   }
 
@@ -230,6 +276,7 @@ export class Sessions {
   /** Ends everything; waits for confirmations at most the BYE timeout. */
   async close(): Promise<void> {
     for (const abandon of [...this.#undecided]) abandon('the server is closing');
-    await Promise.all([...this.#byCallId.values()].map((session) => this.#bye(session, 'the server is closing')));
+    await Promise.all([...this.#byCallId.values()].map((session) => this.#endBy(session, 'server', 'the server is closing')));
+    await this.#open.flush();
   }
 }

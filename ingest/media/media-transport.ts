@@ -5,6 +5,10 @@
 export const MEDIA_TRANSPORTS = ['udp', 'tcp-passive', 'tcp-active'] as const;
 export type MediaTransportKind = (typeof MEDIA_TRANSPORTS)[number];
 
+/** A port for each stream, or one for all of them, told apart by SSRC. TCP active needs no port either way. */
+export const MEDIA_MODES = ['port-per-stream', 'shared'] as const;
+export type MediaMode = (typeof MEDIA_MODES)[number];
+
 /** The sockets of one stream. Inert until `open`; `close` resolves when the ports are free again. */
 export interface MediaTransport {
   /**

@@ -1,6 +1,19 @@
 import { listValues, parseCSeq, parseNameAddr, tagOf } from './header-values.js';
 import { NO_BODY, SipHeaders, type SipRequest, type SipResponse } from './message.js';
 
+/** A dialog as it can be kept and taken up again, by another process too. */
+export interface DialogState {
+  callId: string;
+  /** From and To of our requests, with their tags. */
+  from: string;
+  to: string;
+  /** Request-URI. */
+  target: string;
+  routes: readonly string[];
+  /** CSeq number of the last request sent. */
+  cseq: number;
+}
+
 /**
  * The caller's side of an INVITE dialog (RFC 3261 12.1.2): what its later requests must carry.
  * Tolerates answers without a To tag and without Contact, as some cameras give them.
@@ -11,26 +24,34 @@ export class UacDialog {
   readonly remoteTag: string | null;
   readonly #from: string;
   readonly #to: string;
-  readonly #target: string;
+  #target: string;
   readonly #routes: readonly string[];
   readonly #inviteCSeq: number;
   #cseq: number;
   /** Highest CSeq number of the peer's requests. */
   #remoteCSeq = -1;
 
-  /** @param response the 2xx; @param target Request-URI where the response has no readable Contact */
-  constructor(response: SipResponse, target: string) {
-    const { headers } = response;
-    this.callId = headers.get('call-id') ?? '';
-    this.#from = headers.get('from') ?? '';
-    this.#to = headers.get('to') ?? '';
+  /** @param made the 2xx, or a dialog that was kept; @param target Request-URI where the response has no readable Contact */
+  constructor(made: SipResponse | DialogState, target: string) {
+    const state = 'kind' in made ? stateOf(made, target) : made;
+    this.callId = state.callId;
+    this.#from = state.from;
+    this.#to = state.to;
     this.localTag = tagOf(this.#from);
     this.remoteTag = tagOf(this.#to);
-    this.#target = contactUri(response) ?? target;
-    // RFC 3261 12.1.2: for the caller the recorded route is taken in reverse order.
-    this.#routes = listValues(headers, 'record-route').reverse();
-    this.#inviteCSeq = parseCSeq(headers.get('cseq') ?? '').number;
-    this.#cseq = this.#inviteCSeq;
+    this.#target = state.target;
+    this.#routes = state.routes;
+    this.#inviteCSeq = state.cseq;
+    this.#cseq = state.cseq;
+  }
+
+  get state(): DialogState {
+    return { callId: this.callId, from: this.#from, to: this.#to, target: this.#target, routes: this.#routes, cseq: this.#cseq };
+  }
+
+  /** RFC 3261 12.2.2: a re-INVITE or UPDATE of the peer may name a new Contact. */
+  refreshTarget(request: SipRequest): void {
+    this.#target = contactUri(request) ?? this.#target;
   }
 
   /** The ACK of the 2xx (RFC 3261 13.2.2.4), without Via. */
@@ -68,8 +89,21 @@ export class UacDialog {
   }
 }
 
-function contactUri(response: SipResponse): string | null {
-  const first = listValues(response.headers, 'contact')[0];
+function stateOf(response: SipResponse, target: string): DialogState {
+  const { headers } = response;
+  return {
+    callId: headers.get('call-id') ?? '',
+    from: headers.get('from') ?? '',
+    to: headers.get('to') ?? '',
+    target: contactUri(response) ?? target,
+    // RFC 3261 12.1.2: for the caller the recorded route is taken in reverse order.
+    routes: listValues(headers, 'record-route').reverse(),
+    cseq: parseCSeq(headers.get('cseq') ?? '').number,
+  };
+}
+
+function contactUri(message: SipResponse | SipRequest): string | null {
+  const first = listValues(message.headers, 'contact')[0];
   if (first === undefined || first === '*') return null;
   try {
     return parseNameAddr(first).uri;

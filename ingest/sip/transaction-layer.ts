@@ -29,6 +29,8 @@ export class TransactionLayer {
   readonly #handler: EndpointHandler;
   readonly #clients = new Map<string, { transaction: ClientTransaction; flow: Flow; fail(why: 'timeout' | 'closed'): void }>();
   readonly #servers = new Map<string, ServerTransaction>();
+  /** INVITEs of peers: the ACK of a 2xx has a branch of its own (RFC 3261 13.2.2.4) and is matched by its dialog. */
+  readonly #invites = new Map<string, ServerTransaction>();
 
   constructor(options: LayerOptions, handler: EndpointHandler) {
     this.#options = options;
@@ -98,7 +100,7 @@ export class TransactionLayer {
 
   receiveRequest(request: SipRequest, flow: Flow): void {
     const key = serverKey(request, flow, request.method === 'ACK' ? 'INVITE' : request.method);
-    const known = this.#servers.get(key);
+    const known = this.#servers.get(key) ?? (request.method === 'ACK' ? this.#invites.get(inviteKey(request, flow)) : undefined);
     if (known) {
       if (request.method === 'ACK') known.acknowledged();
       else known.retransmitted();
@@ -124,12 +126,17 @@ export class TransactionLayer {
 
   #openServer(key: string, request: SipRequest, replyFlow: Flow): ServerTransaction {
     const Kind = request.method === 'INVITE' ? InviteServerTransaction : NonInviteServerTransaction;
-    const transaction = new Kind(request, replyFlow.transport === 'TCP', this.#options.timers, this.#options.clock, {
+    const invite = inviteKey(request, replyFlow);
+    const transaction: ServerTransaction = new Kind(request, replyFlow.transport === 'TCP', this.#options.timers, this.#options.clock, {
       send: (bytes) => replyFlow.send(bytes),
       onUnacknowledged: () => this.#options.logger.debug({ callId: request.headers.get('call-id') }, 'an answer to INVITE was not acknowledged'),
-      onTerminated: () => void this.#servers.delete(key),
+      onTerminated: () => {
+        this.#servers.delete(key);
+        if (this.#invites.get(invite) === transaction) this.#invites.delete(invite);
+      },
     });
     this.#servers.set(key, transaction);
+    if (request.method === 'INVITE') this.#invites.set(invite, transaction);
     return transaction;
   }
 
@@ -188,6 +195,11 @@ export class TransactionLayer {
       onError?.();
     }
   }
+}
+
+/** By host, since the ACK may leave another port of the peer's than the INVITE did. */
+function inviteKey({ headers }: SipRequest, flow: Flow): string {
+  return [flow.remote.host, parseCSeq(headers.get('cseq') ?? '').number, headers.get('call-id') ?? '', tagOf(headers.get('from')) ?? ''].join('|');
 }
 
 /**

@@ -109,7 +109,7 @@ export class CameraStream implements LiveStream {
     const gb = camera.gb28181;
     if (!gb) throw new Error('the camera has no GB/T 28181 channel');
     this.#set({ state: 'inviting', codec: null });
-    const ssrc = ssrcs.allocate('live');
+    const ssrc = ssrcs.allocate('live', camera.id);
     let ended: (reason: string) => void = () => undefined;
     const mediaEnded = new Promise<string>((resolve) => (ended = resolve));
     let diagnose: (waitedMs: number) => string = () => 'the camera sent nothing';
@@ -120,7 +120,7 @@ export class CameraStream implements LiveStream {
       cameraId: camera.id,
       expectedSsrc: Number(ssrc),
       strictSsrc: false,
-      isForeignSsrc: (other) => other !== this.#ssrc && (ssrcs.holds(other) || this.#options.isForeignSsrc(other)),
+      isForeignSsrc: (other) => ssrcs.isForeign(other, camera.id) || this.#options.isForeignSsrc(other),
       clock,
       logger,
       firstPacketTimeoutMs: this.#options.firstPacketTimeoutMs,

@@ -152,7 +152,7 @@ describe.skipIf(!ready)('the signalling server with a simulated camera', () => {
     await start({ misbehaviour: { ignoreBye: true } });
     const session = await server.invite(await wish());
     await session.bye();
-    expect(await session.closed).toEqual({ reason: 'ended by the server' });
+    expect(await session.closed).toMatchObject({ cause: 'server', reason: 'ended by the server' });
   });
 
   it.each([
