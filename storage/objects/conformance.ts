@@ -9,6 +9,10 @@ export interface StoreUnderTest {
   store: ObjectStore;
   /** Flips a bit in the stored bytes of an object, behind the store's back; absent where a test cannot. */
   damage?: (key: string) => Promise<void>;
+  /** A server that does not list what lies below a key (MinIO: `a/b` where `a` is an object too); default: it does. */
+  hidesBelowKeys?: boolean;
+  /** Whether it has locks; default: not. */
+  locks?: boolean;
   close: () => Promise<void>;
 }
 
@@ -126,11 +130,12 @@ export function objectStoreConformance(name: string, make: () => Promise<StoreUn
     });
 
     it('lists by prefix, in the order of the bytes, page by page', async () => {
-      const keys = ['l', 'l/a', 'l/a.b', 'l/a/1', 'l/a/2', 'l/a-b', 'l/a=b', 'l/aa', 'l/b/c/d', 'l/b/c/d/e', 'l/B', 'l0'];
+      const nested = under.hidesBelowKeys ? [] : ['l', 'l/a', 'l/b/c/d'];
+      const keys = [...nested, 'l/a.b', 'l/a/1', 'l/a/2', 'l/a-b', 'l/a=b', 'l/aa', 'l/b/c/d/e', 'l/B', 'l0'];
       for (const key of [...keys].reverse()) await store.put(key, bytes(keys.indexOf(key)), { contentType: 'text/plain' });
       const sorted = [...keys].sort();
       const page = await store.list('l');
-      const listed = page.objects.filter((object) => object.key !== 'left');
+      const listed = page.objects.filter((object) => /^l(\/|0|$)/.test(object.key));
       expect(listed.map((object) => object.key)).toEqual(sorted);
       expect(listed.map((object) => object.size)).toEqual(sorted.map((key) => keys.indexOf(key)));
       expect(page.next).toBeNull();
@@ -159,6 +164,70 @@ export function objectStoreConformance(name: string, make: () => Promise<StoreUn
         await expect(store.delete(key)).rejects.toMatchObject({ kind: 'bad-input' });
       }
       for (const contentType of ['', 'text/plain\r\nx: y', 'é']) await expect(store.put('typed', bytes(1), { contentType })).rejects.toMatchObject({ kind: 'bad-input' });
+    });
+
+    it('takes what is larger than a part, and gives any range of it', async () => {
+      const size = 11_000_003;
+      const data = Buffer.alloc(size);
+      for (let at = 0; at < size; at += 4096) data.writeUInt32LE(at ^ 0x5bd1e995, Math.min(at, size - 4));
+      const info = await store.put('large', { size, stream: chunked(data, 1_000_007) }, { contentType: 'video/mp4', sha256: sha256(data) });
+      expect(info).toMatchObject({ size, sha256: sha256(data), contentType: 'video/mp4' });
+      expect(sha256(await readObject(store, 'large'))).toBe(sha256(data));
+      const { body } = await store.get('large', { from: 5_242_879, to: 5_242_881 });
+      expect((await collect(body)).equals(data.subarray(5_242_879, 5_242_882))).toBe(true);
+      await expect(store.put('large', { size, stream: chunked(data, 1_000_007) }, { contentType: 'video/mp4', sha256: sha256(data), ifAbsent: true })).rejects.toMatchObject({ kind: 'conflict' });
+      await expect(store.put('large-wrong', { size, stream: chunked(data, 1_000_007) }, { contentType: 'video/mp4', sha256: '0'.repeat(64) })).rejects.toMatchObject({ kind: 'bad-input', code: 'OBJECT_CHECKSUM' });
+      await expect(store.put('large-wrong', { size: size + 1, stream: chunked(data, 1_000_007) }, { contentType: 'video/mp4', sha256: sha256(data) })).rejects.toMatchObject({ kind: 'bad-input', code: 'OBJECT_SIZE' });
+      expect(await store.head('large-wrong')).toBeNull();
+      // What failed for good is given up, and holds no space.
+      expect(await store.pendingUploads('large-wrong')).toEqual([]);
+    });
+
+    it('deletes many at once, those that are not there too', async () => {
+      const keys = Array.from({ length: 25 }, (_, i) => `many/${i}`);
+      for (const key of keys) await store.put(key, bytes(3), { contentType: 'text/plain' });
+      await store.deleteMany([]);
+      await store.deleteMany([...keys.slice(1), 'many/never-was']);
+      expect((await store.list('many/')).objects.map((object) => object.key)).toEqual(['many/0']);
+      await expect(store.deleteMany(['many/0', '../0'])).rejects.toMatchObject({ kind: 'bad-input' });
+      expect(await store.head('many/0')).not.toBeNull();
+    });
+
+    it('gives an address to whoever has it, for a time, or says that it cannot', async () => {
+      const data = bytes(2_000, 9);
+      await store.put('given/picture.jpg', data, { contentType: 'image/jpeg' });
+      const address = await store.presignedGet('given/picture.jpg', { expiresMs: 60_000, fileName: 'picture 1.jpg' }).catch((error: unknown) => {
+        expect(error).toMatchObject({ kind: 'bad-input', code: 'OBJECT_UNSUPPORTED' });
+        return null;
+      });
+      if (address === null) return;
+      const answer = await fetch(address);
+      expect(answer.headers.get('content-type')).toBe('image/jpeg');
+      expect(answer.headers.get('content-disposition')).toContain('picture 1.jpg');
+      expect(Buffer.from(await answer.arrayBuffer()).equals(data)).toBe(true);
+      expect((await fetch(address.replace('picture.jpg', 'other.jpg'))).status).toBe(403);
+      for (const expiresMs of [0, 8 * 86_400_000, NaN]) await expect(store.presignedGet('given/picture.jpg', { expiresMs })).rejects.toMatchObject({ kind: 'bad-input' });
+    });
+
+    it('locks what it can lock, and says where it cannot', async () => {
+      await store.put('locked', bytes(10), { contentType: 'text/plain' });
+      expect(await store.lockedUntil('locked')).toBeNull();
+      const until = Math.ceil(Date.now() / 1000) * 1000 + 3_600_000;
+      const locked = await store.lock('locked', until).then(() => true, (error: unknown) => {
+        expect(error).toMatchObject({ kind: 'bad-input', code: 'OBJECT_UNSUPPORTED' });
+        return false;
+      });
+      expect(locked).toBe(under.locks ?? false);
+      if (!locked) return;
+      expect(await store.lockedUntil('locked')).toBe(until);
+      await expect(store.delete('locked')).rejects.toMatchObject({ kind: 'conflict', code: 'OBJECT_LOCKED' });
+      expect((await store.head('locked'))?.size).toBe(10);
+      await expect(store.lock('no-such', until)).rejects.toMatchObject({ kind: 'not-found' });
+    });
+
+    it('can be asked whether it works', async () => {
+      await store.check();
+      expect(store.place).toMatch(/^(folder|bucket) ./);
     });
 
     it('does not give damaged bytes for good ones', async (context) => {

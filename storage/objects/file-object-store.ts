@@ -6,7 +6,7 @@ import { BerthwatchError, messageOf } from '../../base/errors.js';
 import { diskError, isMissing, isSystemError } from '../disk-error.js';
 import { MAX_TRAILER, readTrailer, writeTrailer, type Trailer } from './file-trailer.js';
 import { checkKey } from './object-key.js';
-import type { ByteRange, ListOptions, ObjectBody, ObjectContent, ObjectInfo, ObjectPage, ObjectStore, PutOptions } from './object-store.js';
+import type { ByteRange, ListOptions, ObjectBody, ObjectContent, ObjectInfo, ObjectPage, ObjectStore, PendingUpload, PutOptions } from './object-store.js';
 
 const CHUNK = 256 * 1024;
 const MAX_PAGE = 1000;
@@ -31,6 +31,18 @@ export class FileObjectStore implements ObjectStore {
       await mkdir(this.#temporary(''), { recursive: true });
       await mkdir(join(this.#folder, 'objects'), { recursive: true });
       await syncFolder(this.#folder);
+    } catch (error) {
+      throw diskError(error, this.#folder);
+    }
+  }
+
+  get place(): string {
+    return `folder ${this.#folder}`;
+  }
+
+  async check(): Promise<void> {
+    try {
+      await readdir(this.#temporary(''));
     } catch (error) {
       throw diskError(error, this.#folder);
     }
@@ -97,6 +109,33 @@ export class FileObjectStore implements ObjectStore {
     } catch (error) {
       if (!isMissing(error)) throw diskError(error, path);
     }
+  }
+
+  async deleteMany(keys: readonly string[]): Promise<void> {
+    keys.forEach(checkKey);
+    for (const key of keys) await this.delete(key);
+  }
+
+  /** A folder has no address: the HTTP API serves its objects. */
+  presignedGet(key: string): Promise<string> {
+    return Promise.reject(unsupported(key, 'has no address of its own: get it from the HTTP API'));
+  }
+
+  /** What is not complete has no key here. */
+  pendingUploads(): Promise<PendingUpload[]> {
+    return Promise.resolve([]);
+  }
+
+  abortUpload(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  lock(key: string): Promise<void> {
+    return Promise.reject(unsupported(key, 'cannot be locked in a folder: keep it in an S3 bucket with object lock'));
+  }
+
+  lockedUntil(): Promise<number | null> {
+    return Promise.resolve(null);
   }
 
   #temporary(name: string): string {
@@ -212,6 +251,10 @@ const byBytes = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
 function notFound(key: string): BerthwatchError {
   return new BerthwatchError('not-found', 'OBJECT_NOT_FOUND', `there is no object ${key}`);
+}
+
+function unsupported(key: string, why: string): BerthwatchError {
+  return new BerthwatchError('bad-input', 'OBJECT_UNSUPPORTED', `object ${checkKey(key)} ${why}`);
 }
 
 async function* readBytes(file: FileHandle, info: ObjectInfo, range: ByteRange | null): AsyncGenerator<Uint8Array> {
