@@ -91,6 +91,21 @@ export class CaptureClock {
     return this.#advance(rising, arrival, estimate, this.#pts + rising - this.#ticks, null, ticks - rising);
   }
 
+  /**
+   * Where something else of the same stream stands that has the time `ticks`, without moving the clock; null before the first
+   * picture.
+   */
+  locate(ticks: number): { pts: number; capturedAt: number } | null {
+    if (!this.#started) return null;
+    const delta = ticks - this.#ticks;
+    return { pts: this.#pts + delta, capturedAt: Math.round(this.#estimate + delta / TICKS_PER_MS) };
+  }
+
+  /** The time on the pictures' line at which something was taken that arrives now; null before the first picture. */
+  ticksAt(arrivalWallMs: number): number | null {
+    return this.#started ? this.#ticks + (arrivalWallMs + this.#aheadMs - this.#estimate) * TICKS_PER_MS : null;
+  }
+
   #begin(ticks: number, arrivalWallMs: number): Placement {
     this.#started = true;
     return this.#advance(ticks, arrivalWallMs, arrivalWallMs, Math.max(0, ticks), null);

@@ -17,8 +17,8 @@ export type MediaEvent =
   | { type: 'damage'; what: string }
   /** Pictures given up since the last such event (at most one event a second). */
   | { type: 'dropped'; reason: DropReason; pictures: number }
-  /** Audio is in the stream: its codec's name. */
-  | { type: 'audio'; codec: string }
+  /** Sound is in the stream: its codec's name, and whether it is one that we keep. */
+  | { type: 'audio'; codec: string; kept: boolean }
   /** The stream carries what we cannot use (`mpeg4`, `svac`, `mpeg-ts`, a private format). */
   | { type: 'unsupported'; what: string }
   /** Nothing came: since the start (`firstPacketSeen` false) or since the last packet. */

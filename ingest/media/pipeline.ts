@@ -1,5 +1,8 @@
 import type { AccessUnit } from '../access-unit.js';
+import type { AudioUnit } from '../audio-unit.js';
 import { AccessUnitAssembler, type CodedPicture, type DropReason } from './access-unit-assembler.js';
+import { AudioPlacer, type UnplacedAudio } from './audio-placer.js';
+import { AudioReader } from './audio-reader.js';
 import { CaptureClock } from './capture-clock.js';
 import { customaryCodec, H26xDepayloader, looksLikePs } from './h26x-payload.js';
 import type { MediaEvent } from './media-event.js';
@@ -19,6 +22,8 @@ export interface PipelineOptions {
   payloadFormats?: ReadonlyMap<number, PayloadFormat>;
   maxUnitBytes?: number;
   onUnit(unit: AccessUnit): void;
+  /** Sound beside the pictures; without it sound is skipped unread. What it throws ends nothing: the sound is counted as dropped. */
+  onAudio?: ((unit: AudioUnit) => void) | undefined;
   onEvent(event: MediaEvent): void;
 }
 
@@ -35,12 +40,18 @@ export interface PipelineStats {
   damages: number;
   discontinuities: number;
   droppedPictures: Record<DropReason, number>;
+  /** Pieces of sound handed on, and pieces left out: before the first picture, damaged, or refused by who takes them. */
+  audioUnits: number;
+  droppedAudio: number;
   /** Bytes held in all buffers; bounded by 256 packets and one access unit. */
   bufferedBytes: number;
 }
 
 /** At most one event of a kind in this time: hostile input must not flood the log. */
 const EVENT_INTERVAL_MS = 1000;
+
+/** Audio by RTP payload type: RFC 3551, table 4, as far as cameras have it. */
+const STATIC_AUDIO: Readonly<Record<number, string>> = { 0: 'g711u', 4: 'g723.1', 8: 'g711a', 9: 'g722', 14: 'mpeg-audio', 18: 'g729' };
 
 /**
  * The pure receive path of one stream: RTP packets (already known to be this stream's) in, access units out.
@@ -69,7 +80,12 @@ export class MediaPipeline {
   #arrivalMs = 0;
   /** Where keyframes stand between decode and presentation: taken off, so that they have none. */
   #keyOffset = 0;
+  /** The last codec that was told. */
   #audio = '';
+  readonly #sound: AudioReader;
+  readonly #placer: AudioPlacer;
+  #audioUnits = 0;
+  #droppedAudio = 0;
   #sawFormat = false;
   #pendingFormat: VideoFormat | null = null;
   #packets = 0;
@@ -87,9 +103,17 @@ export class MediaPipeline {
       : null;
     this.#ps = new PsDemuxer({
       video: (data, pesStart, pts, dts) => this.#video(data, pesStart, pts, dts),
-      audio: (_data, _start, _pts, codec) => this.#reportAudio(codec),
-      streamMap: (video, audio) => this.#streamMap(video, audio),
+      audio: (data, start, end, pts, declared) => {
+        if (options.onAudio) this.#sound.push(data, start, end, pts, declared);
+      },
+      streamMap: (video) => this.#streamMap(video),
       damage: (what) => this.#damage(`program stream: ${what}`),
+    });
+    this.#placer = new AudioPlacer(options.cameraId, this.#clock);
+    this.#sound = new AudioReader({
+      frame: (frame) => this.#handOnAudio({ ...frame, ticks: frame.pts === null ? null : this.#timeline.beside(frame.pts) }),
+      codec: (name, kept) => this.#reportAudio(name, kept),
+      damaged: () => void this.#droppedAudio++,
     });
     this.#assembler = new AccessUnitAssembler(
       {
@@ -113,7 +137,9 @@ export class MediaPipeline {
       damages: this.#damages,
       discontinuities: this.#discontinuities,
       droppedPictures: { ...this.#dropped },
-      bufferedBytes: (this.#reorder?.heldBytes ?? 0) + this.#ps.buffered + this.#assembler.buffered,
+      audioUnits: this.#audioUnits,
+      droppedAudio: this.#droppedAudio,
+      bufferedBytes: (this.#reorder?.heldBytes ?? 0) + this.#ps.buffered + this.#assembler.buffered + this.#sound.buffered,
     };
   }
 
@@ -151,6 +177,8 @@ export class MediaPipeline {
     this.#reorder?.reset();
     this.#assembler.loss();
     this.#ps.reset();
+    this.#sound.reset();
+    this.#placer.reset();
     this.#timeline.reset();
     this.#depayloader = null;
     this.#format = null;
@@ -163,10 +191,10 @@ export class MediaPipeline {
 
   #ordered(packet: RtpPacket, gap: number, arrivalMs: number): void {
     if (gap > 0) this.#loss(gap, arrivalMs);
+    this.#arrivalMs = arrivalMs;
     if (packet.payload.length === 0 || !this.#choose(packet)) return;
     const loss = this.#lossPending;
     this.#lossPending = false;
-    this.#arrivalMs = arrivalMs;
     this.#rtpTimestamp = packet.timestamp;
     if (this.#depayloader === null) {
       this.#ps.push(packet.payload, loss);
@@ -181,6 +209,7 @@ export class MediaPipeline {
     this.#lostUnreported += packets;
     this.#lossPending = true;
     this.#assembler.loss();
+    this.#sound.loss();
     if (!this.#every('loss', nowMs)) return;
     this.#options.onEvent({ type: 'loss', packets: this.#lostUnreported });
     this.#lostUnreported = 0;
@@ -196,14 +225,39 @@ export class MediaPipeline {
     if (this.#format !== null && payloadType === this.#payloadType && (!ps || this.#format === 'ps')) return true;
     const negotiated = this.#options.payloadFormats?.get(payloadType);
     if (this.#format === null && payload[0] === 0x47 && payload.length % 188 === 0) return this.#unsupported('mpeg-ts');
-    // Audio in a static payload type beside the video (RFC 3551: 0, 4, 8, 9, 18) is not ours.
-    if (payloadType < 35 && !ps && !negotiated) return this.#unsupported(`payload type ${payloadType}`);
+    if (payloadType < 35 && !ps && !negotiated) return this.#staticPayload(packet);
     const format = ps ? 'ps' : (negotiated ?? customaryCodec(payloadType) ?? 'ps');
     this.#payloadType = payloadType;
     if (format === this.#format) return true;
     this.#format = format;
     this.#depayloader = format === 'ps' ? null : new H26xDepayloader(format, (piece) => this.#elementary(piece));
     return true;
+  }
+
+  /** Sound in a static payload type beside the video (RFC 3551, clause 6); anything else there is of no use. */
+  #staticPayload({ payloadType, payload }: RtpPacket): false {
+    const name = STATIC_AUDIO[payloadType];
+    if (name === undefined) return this.#unsupported(`payload type ${payloadType}`);
+    if (!this.#options.onAudio) return false;
+    const kept = name === 'g711a' || name === 'g711u';
+    this.#reportAudio(name, kept);
+    if (kept) this.#handOnAudio({ codec: name, sampleRate: 8000, channels: 1, config: null, ticks: null, duration: (payload.length * 90_000) / 8000, data: Buffer.from(payload) });
+    return false;
+  }
+
+  #handOnAudio(audio: UnplacedAudio): void {
+    const unit = this.#placer.place(audio, this.#arrivalMs);
+    if (unit === null) {
+      this.#droppedAudio++;
+      return;
+    }
+    try {
+      this.#options.onAudio?.(unit);
+      this.#audioUnits++;
+    } catch {
+      // Whatever becomes of the sound, the pictures go on.
+      this.#droppedAudio++;
+    }
   }
 
   #video(data: Buffer, pesStart: boolean, pts: number | null, dts: number | null): void {
@@ -230,6 +284,7 @@ export class MediaPipeline {
     const place = this.#clock.place(picture.ticks + this.#keyOffset, picture.arrivalMs);
     if (place.discontinuity) {
       this.#discontinuities++;
+      this.#placer.reset();
       this.#options.onEvent({ type: 'discontinuity', ...place.discontinuity });
       if (place.discontinuity.cause === 'stream' && !picture.keyframe) {
         // The new time line needs a keyframe to begin with.
@@ -260,16 +315,15 @@ export class MediaPipeline {
     this.#sawFormat = true;
   }
 
-  #streamMap(video: string | null, audio: string | null): void {
+  #streamMap(video: string | null): void {
     // What the map calls H.264 or H.265 is only a hint (it may lie); what it calls by another name we cannot play.
     if (video !== null && video !== 'h264' && video !== 'h265') this.#unsupported(video);
-    if (audio !== null) this.#reportAudio(audio);
   }
 
-  #reportAudio(codec: string): void {
+  #reportAudio(codec: string, kept: boolean): void {
     if (codec === this.#audio) return;
     this.#audio = codec;
-    if (this.#every('audio', this.#arrivalMs)) this.#options.onEvent({ type: 'audio', codec });
+    if (this.#every('audio', this.#arrivalMs)) this.#options.onEvent({ type: 'audio', codec, kept });
   }
 
   #unsupported(what: string): false {

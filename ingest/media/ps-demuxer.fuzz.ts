@@ -17,7 +17,7 @@ export const target: FuzzTarget = {
     };
     const demuxer = new PsDemuxer({
       video: (data, _start, pts) => take(data, pts),
-      audio: (data, _start, pts) => take(data, pts),
+      audio: (data, _start, _end, pts) => take(data, pts),
       streamMap: () => undefined,
       damage: () => undefined,
     });

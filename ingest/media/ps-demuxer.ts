@@ -7,8 +7,11 @@ export interface PsSink {
    * `pts` and `dts` (33 bits, 90 kHz) be other than null.
    */
   video(data: Buffer, pesStart: boolean, pts: number | null, dts: number | null): void;
-  /** A piece of audio with its codec's name (`g711a`, `aac`, …) by the stream map, by its bytes, or by custom. */
-  audio(data: Buffer, pesStart: boolean, pts: number | null, codec: string): void;
+  /**
+   * A piece of the audio stream. `pesEnd` marks the last piece of a PES packet with a length; `declared` is the codec's name
+   * (`g711a`, `aac`, …) by the stream map, which may lie; null without one.
+   */
+  audio(data: Buffer, pesStart: boolean, pesEnd: boolean, pts: number | null, declared: string | null): void;
   /** A program stream map, as names; `null` where none of that kind is listed. It may lie. */
   streamMap(video: string | null, audio: string | null): void;
   damage(what: PsDamage): void;
@@ -25,8 +28,9 @@ export interface PsStats {
   packs: number;
   skippedBytes: number;
   damages: number;
-  /** Video of another stream id than the first one seen: one picture a session is what GB/T 28181 carries. */
+  /** Video and audio of another stream id than the first one seen: one of each is what GB/T 28181 carries. */
   otherVideo: number;
+  otherAudio: number;
 }
 
 const EMPTY = Buffer.alloc(0);
@@ -62,8 +66,9 @@ export class PsDemuxer {
   #dts: number | null = null;
   #videoId = 0;
   #types = new Map<number, number>();
-  #audioCodec = 'g711a';
-  readonly stats: PsStats = { packs: 0, skippedBytes: 0, damages: 0, otherVideo: 0 };
+  #audioId = 0;
+  #audioCodec: string | null = null;
+  readonly stats: PsStats = { packs: 0, skippedBytes: 0, damages: 0, otherVideo: 0, otherAudio: 0 };
 
   constructor(sink: PsSink) {
     this.#sink = sink;
@@ -107,7 +112,8 @@ export class PsDemuxer {
     this.#carry = EMPTY;
     this.#videoId = 0;
     this.#types.clear();
-    this.#audioCodec = 'g711a';
+    this.#audioId = 0;
+    this.#audioCodec = null;
     this.#hunt(true);
   }
 
@@ -223,6 +229,7 @@ export class PsDemuxer {
     this.#pts = pes.pts;
     this.#dts = pes.dts;
     if (isVideo(id) && this.#videoId === 0) this.#videoId = id;
+    if (isAudio(id) && this.#audioId === 0) this.#audioId = id;
     return at + payloadAt;
   }
 
@@ -280,9 +287,8 @@ export class PsDemuxer {
       if (this.#bodyId === this.#videoId) this.#sink.video(data, start, start ? this.#pts : null, start ? this.#dts : null);
       else this.stats.otherVideo++;
     } else if (isAudio(this.#bodyId)) {
-      // Declared G.711, but ADTS on the wire: believe the bytes (ISO/IEC 13818-7, 12 sync bits and layer 0).
-      if (start && data.length > 1 && data[0] === 0xff && ((data[1] as number) & 0xf6) === 0xf0) this.#audioCodec = 'aac';
-      this.#sink.audio(data, start, start ? this.#pts : null, this.#audioCodec);
+      if (this.#bodyId === this.#audioId) this.#sink.audio(data, start, this.#left === 0, start ? this.#pts : null, this.#audioCodec);
+      else this.stats.otherAudio++;
     }
   }
 }

@@ -43,6 +43,11 @@ export class StreamTimeline {
     return { ticks, offset: dts === null ? 0 : circularDelta(dts, pts, PTS_MODULUS) };
   }
 
+  /** A PES time stamp of another stream of the same program (audio) on the line of the pictures; null where PES time does not count. */
+  beside(pts: number): number | null {
+    return this.usesPes ? this.#pes.beside(pts) : null;
+  }
+
   reset(): void {
     this.#rtp.reset();
     this.#pes.reset();

@@ -24,6 +24,11 @@ export class TimestampUnwrapper {
     return this.#last;
   }
 
+  /** What `value` would be, next to the last one; the counter stays where it is. Null before the first. */
+  beside(value: number): number | null {
+    return this.#last === null ? null : this.#last + circularDelta(this.#last, value, this.modulus);
+  }
+
   reset(): void {
     this.#last = null;
   }

@@ -3,6 +3,7 @@ import type { Clock } from '../../base/clock.js';
 import { BerthwatchError, messageOf } from '../../base/errors.js';
 import type { Logger } from '../../base/logger.js';
 import type { AccessUnit } from '../../ingest/access-unit.js';
+import type { AudioUnit } from '../../ingest/audio-unit.js';
 import type { Disk } from './disk.js';
 import type { FlushGate } from './flush-gate.js';
 import { GopAssembler, sameTrack, type AssemblerLimits, type PendingGop } from './gop-assembler.js';
@@ -38,6 +39,9 @@ export interface CameraLogStats {
   droppedGops: number;
   /** Units outside of any GOP: before the first keyframe, or unusable. */
   droppedUnits: number;
+  /** Pieces of sound taken, and pieces that found no place: no GOP open, a kind that is not kept, late, twice, too much. */
+  audioUnits: number;
+  droppedAudio: number;
   queuedGops: number;
 }
 
@@ -67,7 +71,9 @@ export class CameraLog {
   readonly #queue: PendingGop[] = [];
   readonly #segments: { segment: IndexedSegment; registered: boolean }[] = [];
   readonly #waiting = new Set<() => void>();
-  readonly #stats = { gops: 0, units: 0, bytes: 0, droppedGops: 0 };
+  readonly #stats = { gops: 0, units: 0, bytes: 0, droppedGops: 0, audioUnits: 0 };
+  /** Of the segments that are complete. */
+  #droppedAudio = 0;
   #resume: ResumePoint | null = null;
   #writer: SegmentWriter | null = null;
   #pump: Promise<void> | null = null;
@@ -95,7 +101,7 @@ export class CameraLog {
   }
 
   get stats(): CameraLogStats {
-    return { ...this.#stats, droppedUnits: this.#assembler.droppedUnits, queuedGops: this.#queue.length };
+    return { ...this.#stats, droppedUnits: this.#assembler.droppedUnits, droppedAudio: this.#assembler.droppedAudio + this.#droppedAudio + (this.#writer?.droppedAudio ?? 0), queuedGops: this.#queue.length };
   }
 
   /** Why the camera's footage does not reach the disk; null where it does. */
@@ -137,6 +143,11 @@ export class CameraLog {
   append(unit: AccessUnit): void {
     this.#lastAppend = this.#shared.clock.monotonic();
     this.#enqueue(this.#assembler.push(unit));
+  }
+
+  /** Sound of the camera: kept with the pictures of its time, or dropped and counted; the pictures never wait for it. */
+  appendAudio(unit: AudioUnit): void {
+    if (this.#assembler.pushAudio(unit)) this.#stats.audioUnits++;
   }
 
   /** Ends the GOP in flight; what follows begins a new segment. `seal`: the open segment is complete now. */
@@ -352,6 +363,7 @@ export class CameraLog {
     if (!writer) return;
     const sha256 = await writer.seal();
     this.#writer = null;
+    this.#droppedAudio += writer.droppedAudio;
     if (sha256 === null) {
       this.#segments.splice(this.#segments.findIndex((entry) => entry.segment === writer), 1);
       if (writer.gops.length > 0) {

@@ -2,6 +2,7 @@ import { sleep, type Clock } from '../../base/clock.js';
 import { BerthwatchError, messageOf } from '../../base/errors.js';
 import type { Logger } from '../../base/logger.js';
 import type { AccessUnit } from '../../ingest/access-unit.js';
+import type { AudioUnit } from '../../ingest/audio-unit.js';
 import type { Database } from '../catalogue/database.js';
 import { CameraLog, type CameraLogShared, type CameraLogStats } from './camera-log.js';
 import { diskError } from '../disk-error.js';
@@ -200,6 +201,11 @@ export class FootageLog {
       return;
     }
     this.#camera(unit.cameraId)?.append(unit);
+  }
+
+  /** Takes sound of a camera, beside its pictures. Never waits, never throws; sound that finds no pictures is dropped and counted. */
+  appendAudio(unit: AudioUnit): void {
+    if (!this.#closed) this.#cameras.get(unit.cameraId)?.appendAudio(unit);
   }
 
   /** The camera's stream does not continue what was appended: what follows begins a new segment, and the gap has this reason. */

@@ -1,6 +1,8 @@
 import { crc32 } from 'node:zlib';
 import type { AccessUnit, Codec } from '../../ingest/access-unit.js';
 import { splitAnnexB, type NalSpan } from '../../ingest/media/nal-units.js';
+import { audioTrafLength, readAudioTraf, writeAudioTraf, type FragmentAudio } from './audio-box.js';
+import type { TrackRun } from './audio-track.js';
 import { damaged, onlyBox, readBoxes, readI64 } from './box-reader.js';
 import { BoxWriter } from './box-writer.js';
 
@@ -14,7 +16,8 @@ import { BoxWriter } from './box-writer.js';
  *         tfdt  decode time of the keyframe, relative to the segment's first (players begin at 0)
  *         trun  duration, size and, where pictures are reordered, composition offset of each unit
  *         uuid  ours: GOP number, absolute pts, capturedAt and CRC-32 of each unit, CRC-32 of the box
- *     mdat    units, each NAL unit behind its length in 4 bytes (ISO/IEC 14496-15, clause 4.3)
+ *       traf  sound, where there is any (audio-box.ts)
+ *     mdat    units, each NAL unit behind its length in 4 bytes (ISO/IEC 14496-15, clause 4.3); then sound
  *
  * `capturedAt` is not a linear function of the media time (clocks are slewed), hence a value for each unit.
  */
@@ -33,6 +36,8 @@ export interface FragmentInput {
   basePts: number;
   /** pts of the unit that follows, where it is known and continues the stream: gives the last unit its duration. */
   nextPts: number | null;
+  /** Its sound; absent or null where it has none. */
+  audio?: TrackRun | null;
 }
 
 export interface WrittenFragment {
@@ -46,7 +51,7 @@ const MAX_NALS = 65_536;
 
 /** Serialises a GOP; a pure function of its arguments. */
 export function writeFragment(input: FragmentInput): WrittenFragment {
-  const { units } = input;
+  const { units, audio = null } = input;
   const first = units[0] as AccessUnit;
   const spans = units.map((unit) => splitAnnexB(asBuffer(unit.data), MAX_NALS));
   const sizes = spans.map(sampleSize);
@@ -54,10 +59,12 @@ export function writeFragment(input: FragmentInput): WrittenFragment {
   const reordered = units.some((unit) => (unit.compositionOffset ?? 0) !== 0);
 
   // The media first, into its place behind a moof whose length follows from the number of units.
-  const moofLength = 8 + 16 + (8 + 20 + 20 + (8 + 16 + units.length * (reordered ? 12 : 8)) + (8 + TIMES_HEAD + units.length * TIMES_UNIT + 4));
-  const bytes = Buffer.allocUnsafe(moofLength + 8 + payload);
+  const pictures = 8 + 20 + 20 + (8 + 16 + units.length * (reordered ? 12 : 8)) + (8 + TIMES_HEAD + units.length * TIMES_UNIT + 4);
+  const moofLength = 8 + 16 + pictures + (audio ? audioTrafLength(audio) : 0);
+  const soundBytes = audio ? audio.samples.reduce((sum, { data }) => sum + data.length, 0) : 0;
+  const bytes = Buffer.allocUnsafe(moofLength + 8 + payload + soundBytes);
   let at = moofLength;
-  at = bytes.writeUInt32BE(8 + payload, at);
+  at = bytes.writeUInt32BE(8 + payload + soundBytes, at);
   at += bytes.write('mdat', at, 'latin1');
   const checksums: number[] = [];
   for (const [i, unit] of units.entries()) {
@@ -68,6 +75,11 @@ export function writeFragment(input: FragmentInput): WrittenFragment {
       at += data.copy(bytes, at, span.from, span.to);
     }
     checksums.push(crc32(bytes.subarray(from, at)));
+  }
+  const soundFrom = at;
+  for (const { data } of audio?.samples ?? []) {
+    bytes.set(data, at);
+    at += data.length;
   }
 
   const out = new BoxWriter(moofLength);
@@ -90,6 +102,7 @@ export function writeFragment(input: FragmentInput): WrittenFragment {
         out.u32(crc32(out.view(from)));
       });
     });
+    if (audio) writeAudioTraf(out, audio, soundFrom, crc32(bytes.subarray(soundFrom, at)));
   });
   if (out.length !== moofLength) throw new Error(`moof has ${out.length} bytes, not ${moofLength}`);
   bytes.set(out.view(), 0);
@@ -121,6 +134,8 @@ export interface FragmentUnit {
 export interface Fragment {
   gop: number;
   units: FragmentUnit[];
+  /** Null where it has no sound. */
+  audio: FragmentAudio | null;
   /** Bytes of the whole fragment, mdat included. */
   length: number;
 }
@@ -137,7 +152,8 @@ export function readFragment(bytes: Buffer): Fragment {
   if (bytes.length < 16) throw damaged('a fragment ends before its first box does');
   const moofLength = bytes.readUInt32BE(0);
   if (bytes.toString('latin1', 4, 8) !== 'moof' || moofLength < 8 || moofLength + 8 > bytes.length) throw damaged('a fragment does not begin with a whole moof');
-  const traf = onlyBox(readBoxes(bytes, 8, moofLength), 'traf');
+  const [traf, sound, ...more] = readBoxes(bytes, 8, moofLength).filter((box) => box.type === 'traf');
+  if (!traf || more.length > 0) throw damaged('a fragment has one track of pictures and at most one of sound');
   const parts = readBoxes(bytes, traf.from, traf.to);
   const trun = onlyBox(parts, 'trun');
   const times = onlyBox(parts, 'uuid');
@@ -173,8 +189,10 @@ export function readFragment(bytes: Buffer): Fragment {
     pts += bytes.readUInt32BE(run);
     at = to;
   }
+  const audio = sound ? readAudioTraf(bytes, sound, at) : null;
+  if (audio) at = audio.to;
   if (bytes.toString('latin1', moofLength + 4, moofLength + 8) !== 'mdat' || bytes.readUInt32BE(moofLength) !== at - moofLength) throw damaged('mdat does not hold what its moof says');
-  return { gop: bytes.readUInt32BE(times.from + 20), units, length: at };
+  return { gop: bytes.readUInt32BE(times.from + 20), units, audio, length: at };
 }
 
 /** Whether the unit's bytes are those that were written. */

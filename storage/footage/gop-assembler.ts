@@ -1,5 +1,8 @@
 import type { AccessUnit } from '../../ingest/access-unit.js';
+import type { AudioUnit } from '../../ingest/audio-unit.js';
 import { leadingNal, splitAnnexB } from '../../ingest/media/nal-units.js';
+import type { AudioFormat } from './audio-entry.js';
+import { keptFormat } from './audio-track.js';
 import { syntaxOf, type TrackFormat } from './sample-entry.js';
 
 export interface AssemblerLimits {
@@ -12,6 +15,10 @@ export interface AssemblerLimits {
 export interface PendingGop {
   /** The first is the keyframe; pts and capturedAt are whole numbers. */
   units: AccessUnit[];
+  /** Sound that came while it was open. */
+  audio: AudioUnit[];
+  /** What its sound is kept as; where it has none, that of the sound just before it. */
+  audioFormat: AudioFormat | null;
   bytes: number;
   /** pts of the next keyframe, where it continues this GOP without a break. */
   nextPts: number | null;
@@ -21,6 +28,11 @@ export interface PendingGop {
 }
 
 const TICKS_PER_MS = 90;
+/** Sound of one GOP at most: uncompressed stereo would take less than four megabytes a minute at 32 kHz. */
+const MAX_AUDIO_BYTES = 4 * 1024 * 1024;
+const MAX_AUDIO_UNITS = 20_000;
+/** So long after its last sound a camera is taken for one with sound. */
+const AUDIO_ALIVE_TICKS = 10 * 90_000;
 
 /** Collects a camera's access units into GOPs. Pure; holds one GOP, bounded by its limits. */
 export class GopAssembler {
@@ -31,6 +43,10 @@ export class GopAssembler {
   #reason: string | null = null;
   /** Units that became part of no GOP: before the first keyframe, behind a cut, or not usable. */
   droppedUnits = 0;
+  /** Sound that is not kept: outside of any GOP, of a kind that cannot be kept, or too much. */
+  droppedAudio = 0;
+  #audioBytes = 0;
+  #heard: { format: AudioFormat; pts: number } | null = null;
 
   constructor(limits: AssemblerLimits) {
     this.#limits = limits;
@@ -57,7 +73,8 @@ export class GopAssembler {
         return done;
       }
       const changed = this.#track !== null && !sameTrack(this.#track, track);
-      this.#open = { units: [unit], bytes: unit.data.length, nextPts: null, track, reason: this.#reason ?? (changed ? 'parameters changed' : null) };
+      this.#audioBytes = 0;
+      this.#open = { units: [unit], audio: [], audioFormat: this.#recentAudio(unit.pts), bytes: unit.data.length, nextPts: null, track, reason: this.#reason ?? (changed ? 'parameters changed' : null) };
       this.#track = track;
       this.#reason = null;
     } else if (this.#open === null) {
@@ -72,6 +89,26 @@ export class GopAssembler {
     }
     this.#last = unit;
     return done;
+  }
+
+  /** Takes a piece of sound: it goes with the GOP that is open, or nowhere. True where it was kept. */
+  pushAudio(unit: AudioUnit): boolean {
+    const open = this.#open;
+    const format = open === null || !Number.isSafeInteger(unit.pts) ? null : keptFormat(unit);
+    if (open === null || format === null || this.#audioBytes + unit.data.length > MAX_AUDIO_BYTES || open.audio.length >= MAX_AUDIO_UNITS) {
+      this.droppedAudio++;
+      return false;
+    }
+    if (open.audio.length === 0) open.audioFormat = format;
+    open.audio.push(unit);
+    open.bytes += unit.data.length;
+    this.#audioBytes += unit.data.length;
+    this.#heard = { format, pts: unit.pts };
+    return true;
+  }
+
+  #recentAudio(pts: number): AudioFormat | null {
+    return this.#heard !== null && Math.abs(pts - this.#heard.pts) < AUDIO_ALIVE_TICKS ? this.#heard.format : null;
   }
 
   /** Ends the GOP in flight; the next one begins a segment because of `reason`. */
@@ -92,7 +129,7 @@ export class GopAssembler {
   #exceeds(open: PendingGop, unit: AccessUnit): boolean {
     const { maxGopBytes, maxGopMs } = this.#limits;
     const first = open.units[0] as AccessUnit;
-    return open.bytes + unit.data.length > maxGopBytes || unit.pts - first.pts > maxGopMs * TICKS_PER_MS || unit.capturedAt - first.capturedAt > maxGopMs;
+    return open.bytes - this.#audioBytes + unit.data.length > maxGopBytes || unit.pts - first.pts > maxGopMs * TICKS_PER_MS || unit.capturedAt - first.capturedAt > maxGopMs;
   }
 
   /** What the keyframe says about its stream; without parameter sets of its own, those before still hold. */

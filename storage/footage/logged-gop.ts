@@ -1,9 +1,20 @@
 import { BerthwatchError, messageOf } from '../../base/errors.js';
 import type { AccessUnit, Codec } from '../../ingest/access-unit.js';
+import { audioIsSound } from './audio-box.js';
+import type { AudioFormat } from './audio-entry.js';
 import { readFragment, toAccessUnit, unitIsSound, type Fragment, type FragmentUnit } from './fragment.js';
 import type { IndexedGop } from './gop-index.js';
 import type { IndexedSegment, LogPosition } from './segment.js';
 import type { SegmentBytes } from './segment-bytes.js';
+
+/** The sound of a GOP, whole frames without a hole between them. */
+export interface LoggedAudio {
+  format: AudioFormat;
+  /** 90 kHz ticks on the line of the GOP's pictures, of the first sample. */
+  pts: number;
+  /** `duration` in samples (1 / `format.sampleRate` seconds). */
+  samples: { duration: number; data: Buffer }[];
+}
 
 /** A GOP in the footage log: durable, and the same whenever and from wherever it is read (disk or archive). */
 export class LoggedGop {
@@ -56,7 +67,7 @@ export class LoggedGop {
   }
 
   /**
-   * Its fragment as it is stored (fragment.ts), every picture checked. The bytes are the caller's own.
+   * Its fragment as it is stored (fragment.ts), pictures and sound checked. The bytes are the caller's own.
    *
    * @throws BerthwatchError as `read`
    */
@@ -64,12 +75,22 @@ export class LoggedGop {
     const { bytes, fragment } = await this.#load(this.#entry.length);
     const bad = fragment.units.find((unit) => !unitIsSound(bytes, unit));
     if (bad) throw this.#damaged(new Error(`the picture captured at ${bad.capturedAt} fails its checksum`));
+    if (fragment.audio && !audioIsSound(bytes, fragment.audio)) throw this.#damaged(new Error('its sound fails its checksum'));
     return bytes;
   }
 
   /** The boxes before the first fragment of its segment (segment-header.ts): what a player must have first. @throws BerthwatchError as `read` */
   readHeader(): Promise<Buffer> {
     return this.#source.read(this.#segment, 0, this.#headerBytes);
+  }
+
+  /** Its sound; null where it has none. @throws BerthwatchError as `read` */
+  async readAudio(): Promise<LoggedAudio | null> {
+    const { bytes, fragment } = await this.#load(this.#entry.length);
+    const { audio } = fragment;
+    if (audio === null) return null;
+    if (!audioIsSound(bytes, audio)) throw this.#damaged(new Error('its sound fails its checksum'));
+    return { format: audio.format, pts: audio.pts, samples: audio.samples.map(({ duration, from, to }) => ({ duration, data: bytes.subarray(from, to) })) };
   }
 
   #unit(bytes: Buffer, unit: FragmentUnit, keyframe: boolean): AccessUnit {

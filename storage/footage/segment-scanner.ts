@@ -1,4 +1,5 @@
 import { messageOf } from '../../base/errors.js';
+import { audioIsSound } from './audio-box.js';
 import { damaged } from './box-reader.js';
 import { readFragment, unitIsSound, type Fragment, type FragmentUnit } from './fragment.js';
 import type { IndexedGop } from './gop-index.js';
@@ -102,5 +103,6 @@ export class SegmentScanner {
     if (times.some((time, i) => i > 0 && time < (times[i - 1] as number))) throw damaged(`the times of GOP ${fragment.gop} fall`);
     const bad = fragment.units.find((unit) => !unitIsSound(bytes, unit));
     if (bad) throw damaged(`the picture captured at ${bad.capturedAt} fails its checksum`);
+    if (fragment.audio && !audioIsSound(bytes, fragment.audio)) throw damaged(`the sound of GOP ${fragment.gop} fails its checksum`);
   }
 }

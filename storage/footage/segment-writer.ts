@@ -1,5 +1,6 @@
 import { createHash, type Hash } from 'node:crypto';
 import { diskError, isMissing } from '../disk-error.js';
+import { AudioTrack, type TrackRun } from './audio-track.js';
 import type { Disk, DiskFile } from './disk.js';
 import { writeFragment } from './fragment.js';
 import type { PendingGop } from './gop-assembler.js';
@@ -39,7 +40,10 @@ export class SegmentWriter implements IndexedSegment {
   /** Of the header and the durable GOPs. */
   #size = 0;
   #basePts: number | null = null;
+  /** Set with the first GOP; null where the segment has no sound. */
+  #audio: AudioTrack | null = null;
   #broken = false;
+  #untaken = 0;
 
   constructor(disk: Disk, folder: LogFolder, plan: SegmentPlan) {
     this.#disk = disk;
@@ -71,6 +75,11 @@ export class SegmentWriter implements IndexedSegment {
     return this.#size;
   }
 
+  /** Pieces of sound that did not fit into the segment's track. */
+  get droppedAudio(): number {
+    return this.#audio?.dropped ?? this.#untaken;
+  }
+
   /**
    * Appends GOPs and makes them durable together with one flush. The first call makes the file: write, flush, then its name.
    *
@@ -85,13 +94,17 @@ export class SegmentWriter implements IndexedSegment {
     this.#basePts ??= first.pts;
     let size = this.#size;
     if (making) {
-      const header = writeSegmentHeader(this.#header(), this.plan.track, first.capturedAt);
+      // The track is settled here: sound that begins later, or changes, comes with the next segment.
+      const format = gops[0]?.audioFormat ?? null;
+      this.#audio = format && new AudioTrack(format, this.#basePts);
+      const header = writeSegmentHeader(this.#header(), this.plan.track, first.capturedAt, format);
       parts.push(header);
       size += header.length;
     }
     for (const gop of gops) {
       const number = this.gops.length + entries.length;
-      const { bytes, headBytes } = writeFragment({ gop: number, units: gop.units, basePts: this.#basePts, nextPts: gop.nextPts });
+      const audio = this.#soundOf(gop);
+      const { bytes, headBytes } = writeFragment({ gop: number, units: gop.units, basePts: this.#basePts, nextPts: gop.nextPts, audio });
       const startedAt = gop.units[0]?.capturedAt as number;
       entries.push({ gop: number, offset: size, length: bytes.length, headBytes, startedAt, endedAt: gop.units.at(-1)?.capturedAt as number, units: gop.units.length });
       parts.push(bytes);
@@ -137,6 +150,14 @@ export class SegmentWriter implements IndexedSegment {
       this.#broken = true;
       throw diskError(error, this.path);
     }
+  }
+
+  #soundOf(gop: PendingGop): TrackRun | null {
+    if (this.#audio === null) {
+      this.#untaken += gop.audio.length;
+      return null;
+    }
+    return this.#audio.run(gop.audio, gop.nextPts ?? (gop.units.at(-1)?.pts as number));
   }
 
   /** Lets go of the file as it is: the next start recovers what is durable. */
