@@ -218,6 +218,7 @@ export class BerthwatchService {
         this.#metrics.bytesReceived.inc({ camera: camera.id }, unit.data.length);
         core.log.append(unit);
       },
+      appendAudio: camera.audio ? (unit) => core.log.appendAudio(unit) : undefined,
       discontinuity: (cameraId, reason) => core.log.discontinuity(cameraId, reason),
       streamEnded: (cameraId) => core.log.streamEnded(cameraId),
     };

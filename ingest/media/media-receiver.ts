@@ -2,6 +2,7 @@ import type { Clock } from '../../base/clock.js';
 import { BerthwatchError, messageOf } from '../../base/errors.js';
 import type { Logger } from '../../base/logger.js';
 import type { AccessUnit } from '../access-unit.js';
+import type { AudioUnit } from '../audio-unit.js';
 import type { MediaEvent } from './media-event.js';
 import { plainHost, type MediaTransport, type MediaTransportKind } from './media-transport.js';
 import type { PayloadFormat } from './pipeline.js';
@@ -33,6 +34,8 @@ export interface MediaReceiverOptions {
   /** Without a packet for so long in a running stream, a `silence` event says so. */
   silenceTimeoutMs: number;
   onUnit(unit: AccessUnit): void;
+  /** Sound beside the pictures; without it sound is skipped unread. */
+  onAudio?: ((unit: AudioUnit) => void) | undefined;
   onEvent(event: MediaEvent): void;
 }
 
@@ -81,6 +84,7 @@ export class MediaReceiver {
       strictSsrc: options.strictSsrc,
       isForeignSsrc: options.isForeignSsrc,
       onUnit: (unit) => this.#guard(() => options.onUnit(unit)),
+      onAudio: options.onAudio,
       onEvent: (event) => this.#emit(event),
     });
     const onError = (error: Error): void => this.#fail(error);

@@ -56,6 +56,8 @@ const CameraSchema = z
       .nullable()
       .prefault(null),
     rtsp: RtspSchema.nullable().prefault(null),
+    /** Sound goes into the footage where the camera sends it. */
+    audio: z.boolean().prefault(true),
     streams: StreamsSchema.prefault({}),
     analysis: AnalysisSchema.prefault({}),
     lot: z.string(),

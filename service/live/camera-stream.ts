@@ -9,6 +9,7 @@ import type { MediaEvent } from '../../ingest/media/media-event.js';
 import { MediaReceiver } from '../../ingest/media/media-receiver.js';
 import type { PortPool } from '../../ingest/media/port-pool.js';
 import type { SiteCamera } from '../config/site.js';
+import { contentNote } from './content-note.js';
 import { NO_STREAM, type LiveStream, type StreamStatus, type UnitSink } from './live-stream.js';
 import { Wake } from './wake.js';
 
@@ -129,8 +130,12 @@ export class CameraStream implements LiveStream {
         sink.append(unit);
         this.#status = { ...this.#status, lastUnitAt: unit.capturedAt };
       },
+      onAudio: sink.appendAudio,
       onEvent: (event) => {
         if (event.type === 'first-keyframe') this.#set({ state: 'streaming', diagnosis: null, codec: event.format.codec });
+        const note = contentNote(event);
+        if (note) logger.warn({ cameraId: camera.id }, note);
+        if (note && this.#status.state !== 'streaming') this.#set({ diagnosis: note });
         if (event.type === 'discontinuity') sink.discontinuity(camera.id, 'the stream’s clock jumped');
         if (event.type === 'silence') ended(event.firstPacketSeen ? `no packet came for ${Math.round(event.silentMs / 1000)} s` : diagnose(event.silentMs));
         if (event.type === 'closed') ended(`the media port was closed: ${event.why}`);

@@ -1,8 +1,11 @@
 import type { AccessUnit } from '../../ingest/access-unit.js';
+import type { AudioUnit } from '../../ingest/audio-unit.js';
 
 /** Takes what a stream yields: the footage log. */
 export interface UnitSink {
   append(unit: AccessUnit): void;
+  /** Sound; absent where the camera's sound is switched off. */
+  appendAudio?: ((unit: AudioUnit) => void) | undefined;
   discontinuity(cameraId: string, reason: string): void;
   streamEnded(cameraId: string): void;
 }
