@@ -134,19 +134,51 @@ describe('UDP', () => {
     expect(events.filter((event) => event.type === 'stranger')).toMatchObject([{ host: '127.0.0.2', ssrc: OTHER, why: 'ssrc' }]);
   });
 
-  it('a stranger who knows the SSRC cannot push in, nor stay when the device comes', async () => {
-    const { receiver, port, events } = await open();
+  it('a stranger who knows the SSRC cannot push in, before the device comes or after', async () => {
+    const { receiver, port, units, events } = await open();
     receiver.bindPeer('127.0.0.1');
     const [device, stranger] = [await udpSender(), await udpSender('127.0.0.2')];
     await sendAll(stranger, stream().slice(0, 3), port);
-    await until(() => expect(receiver.stats().source?.host).toBe('127.0.0.2'));
+    await until(() => expect(receiver.stats().strangerPackets).toBe(3));
+    expect(receiver.stats()).toMatchObject({ source: null, lastStranger: { host: '127.0.0.2', ssrc: SSRC, why: 'host' } });
+    expect(receiver.hints.join()).toContain("add it to the camera's mediaHosts");
+    await sendAll(device, stream(), port);
+    await until(() => expect(receiver.stats().packets).toBe(stream().length));
+    await sendAll(stranger, stream().slice(0, 5), port);
+    await until(() => expect(receiver.stats().strangerPackets).toBe(8));
+    await receiver.close();
+    expect(receiver.stats().source?.host).toBe('127.0.0.1');
+    expect(units.length).toBe(50);
+    expect(events).toContainEqual(expect.objectContaining({ type: 'stranger', why: 'host', host: '127.0.0.2' }));
+  });
+
+  it('media may come from the address that the answer or the configuration names, until the device itself sends', async () => {
+    const { receiver, port, events } = await open();
+    receiver.agree({ ssrc: SSRC, peerHost: '127.0.0.1', remoteMedia: { host: '127.0.0.3', port: 9 }, alsoFrom: ['127.0.0.4'] });
+    const [device, card, other] = [await udpSender(), await udpSender('127.0.0.3'), await udpSender('127.0.0.2')];
+    await sendAll(other, stream().slice(0, 1), port);
+    await sendAll(card, stream().slice(0, 3), port);
+    await until(() => expect(receiver.stats().source?.host).toBe('127.0.0.3'));
     await sendAll(device, stream(), port);
     await until(() => expect(receiver.stats().source?.host).toBe('127.0.0.1'));
-    await sendAll(stranger, stream().slice(0, 5), port);
-    await until(() => expect(receiver.stats().strangerPackets).toBe(5));
-    expect(receiver.stats().source?.host).toBe('127.0.0.1');
     expect(types(events)).toContain('rebound');
-    expect(events).toContainEqual(expect.objectContaining({ type: 'stranger', why: 'port', host: '127.0.0.2' }));
+    expect(receiver.stats().strangerPackets).toBe(1);
+  });
+
+  it('a device that has moved goes on from its new address at once, and no more from the old one', async () => {
+    const { receiver, port } = await open();
+    receiver.bindPeer('127.0.0.1');
+    const [before, after] = [await udpSender(), await udpSender('127.0.0.2')];
+    await sendAll(before, stream().slice(0, 10), port);
+    await until(() => expect(receiver.stats().packets).toBe(10));
+    await sendAll(after, stream().slice(10, 12), port);
+    await until(() => expect(receiver.stats().strangerPackets).toBe(2));
+    receiver.bindPeer('127.0.0.2');
+    await sendAll(after, stream().slice(10), port);
+    await until(() => expect(receiver.stats().source?.host).toBe('127.0.0.2'));
+    await sendAll(before, stream().slice(0, 4), port);
+    await until(() => expect(receiver.stats().strangerPackets).toBe(6));
+    expect(receiver.stats().source?.host).toBe('127.0.0.2');
   });
 
   it("never shows another camera's picture: the old sender on a reused port", async () => {
@@ -454,6 +486,26 @@ describe('ports', () => {
     for (const transport of ['udp', 'tcp-passive'] as const) {
       await expect(open({ host: '192.0.2.1', transport })).rejects.toMatchObject({ kind: 'unavailable', message: expect.stringContaining('192.0.2.1') as unknown });
     }
+  });
+
+  it('passes over a port that somebody still sends to, and not for ever', async () => {
+    const free = await open();
+    const from = free.port;
+    await free.receiver.close();
+    const old = await udpSender();
+    const noise = setInterval(() => {
+      for (let port = from; port < from + 12; port += 2) if (port === from || flooded) old.send(stream(OTHER)[0] as Buffer, port, '127.0.0.1');
+    }, 10);
+    let flooded = false;
+    cleanups.push(() => clearInterval(noise));
+    const pool = new PortPool({ from, to: from + 41, clock: systemClock });
+    const { receiver, port } = await open({ ports: pool, listenFirstMs: 120 });
+    expect(port).toBeGreaterThan(from);
+    expect(pool.inUse).toBe(1);
+    await receiver.close();
+    flooded = true;
+    const again = await open({ ports: new PortPool({ from, to: from + 41, clock: systemClock }), listenFirstMs: 60 });
+    expect(again.port).toBeGreaterThan(from);
   });
 
   it('walks past ports that others hold', async () => {

@@ -1,4 +1,4 @@
-import type { Clock } from '../../base/clock.js';
+import { sleep, type Clock } from '../../base/clock.js';
 import { BerthwatchError, messageOf } from '../../base/errors.js';
 import type { Logger } from '../../base/logger.js';
 import type { AccessUnit } from '../access-unit.js';
@@ -7,7 +7,8 @@ import type { MediaEvent } from './media-event.js';
 import { plainHost, type MediaTransport, type MediaTransportKind } from './media-transport.js';
 import type { PayloadFormat } from './pipeline.js';
 import type { PortPool } from './port-pool.js';
-import { StreamIntake, type IntakeStats } from './stream-intake.js';
+import type { SharedMediaPort } from './shared-media-port.js';
+import { StreamIntake, type IntakeStats, type Stranger } from './stream-intake.js';
 import { TcpActiveMedia } from './tcp-active-media.js';
 import { TcpPassiveMedia } from './tcp-passive-media.js';
 import { UdpMedia } from './udp-media.js';
@@ -17,6 +18,13 @@ export interface MediaReceiverOptions {
   host: string;
   /** The pool all receivers share, or 0 for a port of the system's choice. */
   ports: PortPool | 0;
+  /** The port that all streams come to, where this one has none of its own; it must be open. TCP active needs neither. */
+  shared?: SharedMediaPort;
+  /**
+   * How long a port of the pool is listened at before it is believed to be free, ms; default not at all. A camera that missed the
+   * BYE of the session before still sends to it: such a port rests again, and another one is taken.
+   */
+  listenFirstMs?: number;
   transport: MediaTransportKind;
   cameraId: string;
   /** The SSRC offered in the SDP (its decimal digits as a number); null where none was agreed. */
@@ -51,6 +59,8 @@ export interface MediaStats extends IntakeStats {
 
 /** Ports of a pool tried before giving up: others on the machine may sit on some. */
 const PORT_TRIES = 16;
+/** Ports passed over since somebody sends to them: an attacker who floods all of them shall not keep us from receiving. */
+const NOISY_PORT_TRIES = 4;
 
 /**
  * Receives one negotiated stream on a port of its own and yields access units. Only packets of the agreed stream count
@@ -63,6 +73,7 @@ export class MediaReceiver {
   readonly #intake: StreamIntake;
   readonly #transport: MediaTransport;
   #port = 0;
+  #alsoFrom: readonly string[] = [];
   #pooled: number | null = null;
   #cancelTick: () => void = () => undefined;
   #tickMs = 1000;
@@ -88,13 +99,12 @@ export class MediaReceiver {
       onEvent: (event) => this.#emit(event),
     });
     const onError = (error: Error): void => this.#fail(error);
-    const common = { intake: this.#intake, clock, onResync: (bytes: number) => void (this.#resyncBytes += bytes) };
-    this.#transport =
-      options.transport === 'udp'
-        ? new UdpMedia({ intake: this.#intake, clock, onError })
-        : options.transport === 'tcp-passive'
-          ? new TcpPassiveMedia({ ...common, firstPacketTimeoutMs: options.firstPacketTimeoutMs, onError })
-          : new TcpActiveMedia({ ...common, onRefused: (why) => (this.#dialFailure = why) });
+    const onResync = (bytes: number): void => void (this.#resyncBytes += bytes);
+    const common = { intake: this.#intake, clock, onResync };
+    if (options.transport === 'tcp-active') this.#transport = new TcpActiveMedia({ ...common, onRefused: (why) => (this.#dialFailure = why) });
+    else if (options.shared) this.#transport = options.shared.member(options.transport, this.#intake, onResync);
+    else if (options.transport === 'udp') this.#transport = new UdpMedia({ intake: this.#intake, clock, onError });
+    else this.#transport = new TcpPassiveMedia({ ...common, firstPacketTimeoutMs: options.firstPacketTimeoutMs, onError });
   }
 
   /**
@@ -115,15 +125,17 @@ export class MediaReceiver {
 
   /** The device's address as signalling knows it; null takes it back. */
   bindPeer(host: string | null): void {
-    this.#intake.binding.peerHost = host === null ? null : plainHost(host);
+    this.#intake.binding.peers = host === null ? [] : [...new Set([plainHost(host), ...this.#alsoFrom])];
     this.#transport.peerChanged();
   }
 
   /**
-   * What the answer settled: the SSRC that counts (the answerer may choose), the device's address, and for TCP active where it
-   * listens, which is dialled now. The wait for packets begins anew.
+   * What the answer settled: the SSRC that counts (the answerer may choose), the device's address, and where its media come from
+   * or, for TCP active, where it listens, which is dialled now. `alsoFrom`: further addresses that the device may send from.
+   * The wait for packets begins anew.
    */
-  agree(agreed: { ssrc: number | null; peerHost: string | null; remoteMedia?: { host: string; port: number } | null }): void {
+  agree(agreed: { ssrc: number | null; peerHost: string | null; remoteMedia?: { host: string; port: number } | null; alsoFrom?: readonly string[] }): void {
+    this.#alsoFrom = [...(agreed.remoteMedia ? [agreed.remoteMedia.host] : []), ...(agreed.alsoFrom ?? [])].map(plainHost);
     if (agreed.ssrc !== null) this.#intake.binding.expectedSsrc = agreed.ssrc;
     this.#waitingSince = this.#options.clock.monotonic();
     this.bindPeer(agreed.peerHost);
@@ -133,6 +145,18 @@ export class MediaReceiver {
   /** TCP active: why the last connection could not be made or ended; null while there is nothing to say. */
   get dialFailure(): string | null {
     return this.#dialFailure;
+  }
+
+  /** What may explain that nothing came, for people. */
+  get hints(): string[] {
+    const { strangerPackets, lastStranger, malformedPackets, rtcpPackets } = this.#intake.stats;
+    const hints: string[] = [];
+    const { hint } = this.#transport;
+    if (hint) hints.push(hint);
+    if (lastStranger) hints.push(describeStranger(lastStranger, strangerPackets, this.#intake.binding.expectedSsrc));
+    if (malformedPackets > 0) hints.push(`${malformedPackets} packets were no RTP`);
+    if (rtcpPackets > 0) hints.push('RTCP came, but no RTP');
+    return hints;
   }
 
   stats(): MediaStats {
@@ -162,12 +186,16 @@ export class MediaReceiver {
   async #open(): Promise<number> {
     const { ports, host } = this.#options;
     // Who dials needs no port of the pool.
-    if (ports === 0 || this.#options.transport === 'tcp-active') return this.#transport.open(host, 0);
+    if (ports === 0 || this.#options.shared || this.#options.transport === 'tcp-active') return this.#transport.open(host, 0);
     for (let attempt = 1; ; attempt++) {
       const port = ports.acquire();
       this.#pooled = port;
       try {
-        return await this.#transport.open(host, port);
+        await this.#transport.open(host, port);
+        if (attempt > NOISY_PORT_TRIES || (await this.#isSilent())) return port;
+        this.#logger.warn({ port }, 'somebody sends to a media port that is not in use: another one is taken');
+        await this.#transport.close();
+        this.#releasePort();
       } catch (error) {
         // A port that somebody else holds rests like a released one and is tried again later.
         this.#releasePort();
@@ -176,6 +204,17 @@ export class MediaReceiver {
         throw new BerthwatchError('unavailable', 'INGEST_PORTS_TAKEN', `${attempt} media ports in a row are taken by other programs (the last was ${port}); move the range`, { cause: error });
       }
     }
+  }
+
+  async #isSilent(): Promise<boolean> {
+    const { listenFirstMs = 0, clock, transport } = this.#options;
+    const came = (): number => {
+      const { packets, strangerPackets, rtcpPackets } = this.#intake.stats;
+      return packets + strangerPackets + rtcpPackets;
+    };
+    const before = came();
+    if (listenFirstMs > 0 && transport === 'udp') await sleep(clock, listenFirstMs);
+    return came() === before;
   }
 
   #releasePort(): void {
@@ -192,7 +231,7 @@ export class MediaReceiver {
 
   #tick(): void {
     const { clock, firstPacketTimeoutMs, silenceTimeoutMs } = this.#options;
-    this.#transport.tick();
+    this.#transport.tick(clock.monotonic());
     this.#intake.poll(clock.now());
     const last = this.#intake.lastPacketMono;
     const silentMs = clock.monotonic() - (last ?? this.#waitingSince);
@@ -221,5 +260,20 @@ export class MediaReceiver {
     } catch (error) {
       this.#logger.error({ err: error }, 'a consumer of the media stream threw');
     }
+  }
+}
+
+function describeStranger({ host, port, ssrc, why }: Stranger, packets: number, expected: number | null): string {
+  const who = `${host}:${port}`;
+  const digits = (value: number | null): string => (value === null ? 'none' : String(value).padStart(10, '0'));
+  switch (why) {
+    case 'ssrc':
+      return `${packets} packets came from ${who} with the SSRC ${digits(ssrc)} in place of ${digits(expected)}: that belongs to another stream, or may not be learnt (strictSsrc, or not from the device's own address)`;
+    case 'host':
+      return `somebody at ${who} sends this stream, which is neither the device's address nor one that its answer names: if it is the camera's other network card or gateway, add it to the camera's mediaHosts`;
+    case 'port':
+      return `${who} sends the same stream beside its sender`;
+    case 'second-connection':
+      return `a connection from ${who} was refused beside another one`;
   }
 }

@@ -17,12 +17,14 @@ export interface MediaTransport {
    */
   open(host: string, port: number): Promise<number>;
   close(): Promise<void>;
-  /** Once a second: deadlines of connections, RTCP reports. */
-  tick(): void;
+  /** Once a second, with the monotonic time: deadlines of connections, RTCP reports. */
+  tick(nowMs: number): void;
   /** The device's address has become known or changed. */
   peerChanged(): void;
   /** TCP: bytes waiting for the rest of their frame. */
   readonly buffered?: number;
+  /** What may explain that no packet of the stream came, for people; null where there is nothing to say. */
+  readonly hint?: string | null;
 }
 
 /** "::ffff:10.0.0.5" is 10.0.0.5: addresses are compared with what signalling saw. */

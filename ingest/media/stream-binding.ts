@@ -37,8 +37,9 @@ const CHANGE_AFTER = 3;
  * the dialog). Pure. The rules, first match wins:
  *
  * 1. The bound source with its SSRC is accepted.
- * 2. The expected SSRC binds, from whatever address (media may leave another interface than signalling did); but the device's
- *    own address takes over from any other.
+ * 2. The expected SSRC binds, but only from the device: from the address that proved itself in signalling, which takes over from
+ *    any other, or one that its answer or the configuration names (media may leave by another interface). As long as no
+ *    address is known, from any.
  * 3. Another SSRC is learnt only if not strict, not another session's, from the device's own address, and after the expected
  *    one stayed away for a while; or if it replaces the old one on exactly the bound flow (an encoder restarted).
  * 4. A new address or port with the right SSRC is followed only when the bound source has fallen silent.
@@ -48,7 +49,8 @@ export class StreamBinding {
   readonly #relearnAfterMs: number;
   readonly #learnAfterMs: number;
   #expected: number | null;
-  #peerHost: string | null = null;
+  /** The address that proved itself in signalling first; empty while none is known. */
+  #peers: readonly string[] = [];
   #bound: BoundSource | null = null;
   #lastAccepted = 0;
   #candidate: { ssrc: number; host: string; port: number; since: number; packets: number } | null = null;
@@ -64,17 +66,33 @@ export class StreamBinding {
     return this.#bound;
   }
 
+  /** The device's address as signalling proved it; null while it is not known. */
   get peerHost(): string | null {
-    return this.#peerHost;
+    return this.#peers[0] ?? null;
   }
 
-  set peerHost(host: string | null) {
-    this.#peerHost = host;
+  /** The addresses that the device may send from, the one that proved itself in signalling first; none: any may. */
+  set peers(hosts: readonly string[]) {
+    this.#peers = hosts;
+    // A device that has moved goes on from its new address at once.
+    if (this.#bound && !this.isPeer(this.#bound.host)) this.sourceLeft();
+  }
+
+  isPeer(host: string): boolean {
+    return this.#peers.length === 0 || this.#peers.includes(host);
   }
 
   /** The answerer may choose its own SSRC (y= of the 200 OK). */
   set expectedSsrc(ssrc: number | null) {
     this.#expected = ssrc;
+  }
+
+  get expectedSsrc(): number | null {
+    return this.#expected;
+  }
+
+  get strict(): boolean {
+    return this.#options.strictSsrc;
   }
 
   /** Whether the bound source has been silent long enough to be followed by another. */
@@ -102,9 +120,9 @@ export class StreamBinding {
   }
 
   #first(ssrc: number, host: string, port: number, nowMs: number): BindingVerdict {
-    if (ssrc === this.#expected) return this.#bind(ssrc, host, port, nowMs);
+    if (ssrc === this.#expected) return this.isPeer(host) ? this.#bind(ssrc, host, port, nowMs) : 'host';
     if (this.#expected === null) {
-      if (this.#peerHost !== null && host !== this.#peerHost) return 'host';
+      if (!this.isPeer(host)) return 'host';
       return this.#foreign(ssrc) ? 'ssrc' : this.#bind(ssrc, host, port, nowMs);
     }
     if (!this.#learnable(ssrc, host)) return 'ssrc';
@@ -120,19 +138,17 @@ export class StreamBinding {
 
   #otherFlow(bound: BoundSource, ssrc: number, host: string, port: number, nowMs: number): BindingVerdict {
     const right = ssrc === this.#expected || ssrc === bound.ssrc;
-    if (right && host === this.#peerHost && bound.host !== this.#peerHost) return this.#bind(ssrc, host, port, nowMs);
+    if (right && host === this.peerHost && bound.host !== this.peerHost) return this.#bind(ssrc, host, port, nowMs);
+    if (right && !this.isPeer(host)) return 'host';
     if (!this.isQuiet(nowMs)) return right ? 'port' : 'ssrc';
     // Back to the rules of an unbound port, except that a learnt SSRC counts as the stream's own.
-    if (right && (this.#peerHost === null || host === this.#peerHost || host === bound.host || bound.host !== this.#peerHost)) {
-      return this.#bind(ssrc, host, port, nowMs);
-    }
-    if (right) return 'host';
+    if (right) return this.#bind(ssrc, host, port, nowMs);
     if (!this.#learnable(ssrc, host)) return 'ssrc';
     return nowMs - this.#follow(ssrc, host, port, nowMs).since >= this.#learnAfterMs ? this.#bind(ssrc, host, port, nowMs) : 'ssrc';
   }
 
   #learnable(ssrc: number, host: string): boolean {
-    return !this.#options.strictSsrc && this.#peerHost !== null && host === this.#peerHost && !this.#foreign(ssrc);
+    return !this.#options.strictSsrc && host === this.peerHost && !this.#foreign(ssrc);
   }
 
   #foreign(ssrc: number): boolean {

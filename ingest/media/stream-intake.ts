@@ -14,6 +14,16 @@ export interface IntakeStats extends PipelineStats {
   source: BoundSource | null;
   /** Wall clock of the last accepted packet; null before the first. */
   lastPacketAt: number | null;
+  /** Who sent to this stream last without being taken; null where nobody did. */
+  lastStranger: Stranger | null;
+}
+
+export interface Stranger {
+  host: string;
+  port: number;
+  /** Null where it did not come so far as to show one. */
+  ssrc: number | null;
+  why: StrangerReason;
 }
 
 export type IntakeOptions = PipelineOptions & BindingOptions;
@@ -36,6 +46,7 @@ export class StreamIntake {
   #rtcp = 0;
   #lastPacketAt: number | null = null;
   #lastPacketMono: number | null = null;
+  #lastStranger: Stranger | null = null;
 
   constructor(options: IntakeOptions) {
     this.binding = new StreamBinding(options);
@@ -51,6 +62,7 @@ export class StreamIntake {
       rtcpPackets: this.#rtcp,
       source: this.binding.bound,
       lastPacketAt: this.#lastPacketAt,
+      lastStranger: this.#lastStranger,
     };
   }
 
@@ -100,6 +112,7 @@ export class StreamIntake {
 
   /** Reports a stranger, at most once in ten seconds each. */
   stranger(host: string, port: number, ssrc: number | null, why: StrangerReason, mono: number): void {
+    this.#lastStranger = { host, port, ssrc, why };
     const key = `${host} ${why}`;
     const last = this.#strangers.get(key);
     if (last !== undefined && mono - last < STRANGER_EVENT_MS) return;

@@ -34,6 +34,8 @@ export class TcpPassiveMedia implements MediaTransport {
   readonly #options: TcpPassiveMediaOptions;
   #server: Server | null = null;
   #active: Connection | null = null;
+  /** Connections of the device, and what all of them brought. */
+  #came = { connections: 0, bytes: 0, frames: 0 };
   readonly #unproven = new Set<Connection>();
 
   constructor(options: TcpPassiveMediaOptions) {
@@ -45,6 +47,12 @@ export class TcpPassiveMedia implements MediaTransport {
     let bytes = this.#active?.deframer.buffered ?? 0;
     for (const { deframer } of this.#unproven) bytes += deframer.buffered;
     return bytes;
+  }
+
+  get hint(): string | null {
+    const { connections, bytes, frames } = this.#came;
+    if (connections === 0) return null;
+    return `the camera connected ${connections === 1 ? 'once' : `${connections} times`} and sent ${bytes === 0 ? 'nothing' : `${bytes} bytes, ${frames === 0 ? 'none of them RTP as RFC 4571 frames it' : `${frames} packets that are not this stream's`}`}`;
   }
 
   async open(host: string, port: number): Promise<number> {
@@ -86,8 +94,7 @@ export class TcpPassiveMedia implements MediaTransport {
   }
 
   #isForeign(host: string): boolean {
-    const { peerHost } = this.#options.intake.binding;
-    return peerHost !== null && host !== peerHost;
+    return !this.#options.intake.binding.isPeer(host);
   }
 
   #onConnection(socket: Socket): void {
@@ -104,12 +111,14 @@ export class TcpPassiveMedia implements MediaTransport {
       return this.#refuse(connection, 'second-connection');
     }
     this.#unproven.add(connection);
+    this.#came.connections++;
     socket.on('data', (chunk) => this.#onData(connection, chunk));
     socket.on('close', () => this.#drop(connection));
   }
 
   #onData(connection: Connection, chunk: Buffer): void {
     const { deframer } = connection;
+    if (this.#active !== connection) this.#came.bytes += chunk.length;
     const skipped = deframer.stats.skippedBytes;
     deframer.push(chunk);
     if (deframer.stats.skippedBytes > skipped) this.#options.onResync(deframer.stats.skippedBytes - skipped);
@@ -117,6 +126,7 @@ export class TcpPassiveMedia implements MediaTransport {
 
   #onFrame(connection: Connection, frame: Buffer, damaged: boolean): void {
     if (connection.socket.destroyed) return;
+    if (this.#active !== connection) this.#came.frames++;
     const { intake, clock } = this.#options;
     const verdict = intake.take(frame, connection.host, connection.port, clock.monotonic(), clock.now(), damaged);
     if (verdict !== 'accepted' || this.#active === connection) return;
