@@ -3,7 +3,7 @@
   python attribute_data.py
 
 Sources: rendered stills (all three labels from the scene's truth), real vehicles labelled by looking (labels/vehicle-attributes.json),
-and vehicles/types (type alone). A crop is a square around the vehicle, SIDE pixels, with the box inside; -1: label unknown.
+and vehicles/types (type, and colour where labels/type-colours.json has it). A crop is a square around the vehicle, SIDE pixels, with the box inside; -1: label unknown.
 """
 import json
 
@@ -68,11 +68,12 @@ def main():
         folder, name = v["file"].split("/images/")
         add("real", cv2.imread(str(DATA / v["file"])), v["box"], TYPES.index(v["type"]) if v.get("type") else -1, COLOURS.index(v["colour"]),
             VIEWS.index(v["view"]) if v.get("view") else -1, is_validation(folder, name))
+    seen = {v["file"]: COLOURS.index(v["colour"]) for v in json.loads((TRAINING / "labels" / "type-colours.json").read_text(encoding="utf-8"))}
     for folder, kind in FOLDERS.items():
         for f in sorted((DATA / "vehicles" / "types" / folder).glob("*.jpg")):
             img = cv2.imread(str(f))
             h, w = img.shape[:2]
-            add("types", img, (0, 0, w, h), TYPES.index(kind), -1, -1, is_validation("vehicles/types", f"{folder}/{f.name}"))
+            add("types", img, (0, 0, w, h), TYPES.index(kind), seen.get(f"vehicles/types/{folder}/{f.name}", -1), -1, is_validation("vehicles/types", f"{folder}/{f.name}"))
     np.savez(scratch("attributes.npz"), pics=np.array(pics), boxes=np.array(boxes, np.float32), labels=np.array(labels), val=np.array(val), source=np.array(source))
     for name in ("stills", "real", "types"):
         m = np.array(source) == name
