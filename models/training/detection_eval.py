@@ -82,9 +82,13 @@ def average_precision(tp, score, total):
     return float(ap)
 
 
-def evaluate(run, store, records, limit=None):
-    """AP50 over car, bus, truck as one class; headings of matched vehicles that have a quad; false vehicles on empty pictures."""
-    tp, score, total, headings, quad_errors = [], [], 0, [], []
+def evaluate(run, store, records, limit=None, unlabelled=None):
+    """AP50 over car, bus, truck as one class; headings of matched vehicles that have a quad; false vehicles on empty pictures.
+
+    `unlabelled`: by file, boxes (of the picture as stored) of vehicles that the labels leave out; `ap50Complete` counts what
+    is found there neither for nor against.
+    """
+    tp, score, real, total, headings, quad_errors = [], [], [], 0, [], []
     empty = false_on_empty = right_class = classed = 0
     step = max(1, len(records) // limit) if limit else 1
     for r in records[::step]:
@@ -100,6 +104,7 @@ def evaluate(run, store, records, limit=None):
         if len(own) == 0 and len(r["ignore"]) == 0:
             empty += 1
             false_on_empty += int((v > SCORE).sum())
+        there = np.array((unlabelled or {}).get(r["file"], []), np.float32).reshape(-1, 4) * r["scale"]
         used = np.zeros(len(own), bool)
         for i in np.argsort(-v):
             o = iou(boxes[i:i + 1], own)[0] if len(own) else np.zeros(0)
@@ -109,6 +114,7 @@ def evaluate(run, store, records, limit=None):
                 used[j] = True
                 tp.append(1)
                 score.append(v[i])
+                real.append(True)
                 if v[i] > SCORE and own_cls[j] >= 0:
                     classed += 1
                     right_class += int(c[i] == own_cls[j])
@@ -124,7 +130,11 @@ def evaluate(run, store, records, limit=None):
                 continue
             tp.append(0)
             score.append(v[i])
+            real.append(not len(there) or iou(boxes[i:i + 1], there)[0].max() < 0.4)
     out = {"pictures": len(records[::step]), "vehicles": total, "ap50": round(average_precision(tp, score, total), 3)}
+    if unlabelled is not None:
+        keep = np.array(real, bool)
+        out["ap50Complete"] = round(average_precision(np.array(tp)[keep], np.array(score)[keep], total), 3)
     if classed:
         out["class"] = round(right_class / classed, 3)
     if headings:

@@ -57,7 +57,7 @@ def vehicles():
         if not scratch(f"vehicles-{name}.json").exists():
             continue
         store = Store(name)
-        out["rendered" if name == "stills" else name] = evaluate_detector(run, store, store.split(True))
+        out["rendered" if name == "stills" else name] = evaluate_detector(run, store, store.split(True), unlabelled=unlabelled(name))
         print(name, out["rendered" if name == "stills" else name], flush=True)
     out["realFootprints"] = real_footprints(run)
     print("real footprints", out["realFootprints"], flush=True)
@@ -91,6 +91,16 @@ def real_footprints(run):
     share = lambda e: round(float((np.array(e) < 10).mean()), 3) if e else None
     return {"vehicles": len(errors) + missed, "found": len(errors), "heading10": share(errors), "reversed": round(float((np.array(errors) > 90).mean()), 3),
             "ofUnseenPictures": len(held), "heading10Unseen": share(held)}
+
+
+def unlabelled(source):
+    """Vehicles that a source's labels leave out, by file; None where nobody looked."""
+    seen = {}
+    for v in json.loads((TRAINING / "labels" / "unlabelled-vehicles.json").read_text(encoding="utf-8")):
+        folder, file = v["file"].split("/images/")
+        if folder == f"vehicles/{source}":
+            seen.setdefault(file, []).append(v["box"])
+    return seen or None
 
 
 def find(s, img):

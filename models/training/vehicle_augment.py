@@ -88,6 +88,10 @@ def tone(rng, img):
     if rng.random() < 0.25:
         noise = degrade.grain(rng, (f.shape[0] // 2, f.shape[1] // 2)) * rng.uniform(2, 14)
         f = np.clip(f + cv2.resize(noise, (f.shape[1], f.shape[0]), interpolation=cv2.INTER_NEAREST)[..., None], 0, 255).astype(np.uint8)
+    if rng.random() < 0.06:  # a dying sensor, a bad line: pepper and salt
+        spots = degrade.grain(rng, f.shape[:2])
+        edge = rng.uniform(1.6, 2.6)
+        f = np.where((spots > edge)[..., None], 255, np.where((spots < -edge)[..., None], 0, f)).astype(np.uint8)
     if rng.random() < 0.2:
         ok, buf = cv2.imencode(".jpg", f, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(25, 80))])
         f = cv2.imdecode(buf, cv2.IMREAD_COLOR)
