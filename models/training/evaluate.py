@@ -1,6 +1,6 @@
 """Measure the shipped ONNX files on the validation split and write the figures to manifest.json and MODEL_CARD.md.
 
-  python evaluate.py [vehicles plates plate-reader attributes]
+  python evaluate.py [vehicles plates plate-reader attributes berths]
 
 Everything runs through the ONNX files on one CPU thread, as it will in service.
 """
@@ -271,6 +271,15 @@ def attributes():
     return out | {"msOneCore": cost(s, (1, 3, net.HEIGHT, net.WIDTH))}
 
 
+def berths():
+    import berth_net as net
+    from train_berths import rates
+    s = session("berths-v1.onnx")
+    out = rates(lambda p: s.run(["state"], {"images": np.ascontiguousarray(p.transpose(0, 3, 1, 2).astype(np.float32) / 255)})[0])
+    print("berths", out, flush=True)
+    return out | {"msOneCore": cost(s, (1, 3, net.HEIGHT, net.WIDTH))}
+
+
 def prepare(task):
     """Caches of the validation pictures that are not there yet. Rendered stills are measured where somebody rendered them (BERTHWATCH_STILLS)."""
     stills = any(d.is_dir() for d in STILLS)
@@ -280,6 +289,7 @@ def prepare(task):
         "plates": [("plates-ccpd.json", "plate_data.py", "ccpd")] + [("plates-stills.json", "stills_data.py", "crops")] * stills,
         "plate-reader": [("reader-negatives.npz", "reader_data.py", "real")] + [("reader-stills.npz", "stills_data.py", "crops")] * stills,
         "attributes": [("attributes.npz", "attribute_data.py", "")],
+        "berths": [("berths.npz", "berth_data.py", "")],
     }
     for file, script, argument in wanted[task]:
         if not scratch(file).exists():
@@ -287,7 +297,7 @@ def prepare(task):
             subprocess.run([sys.executable, str(TRAINING / script), *argument.split()], check=True)
 
 
-TASKS = {"vehicles": vehicles, "plates": plates, "plate-reader": plate_reader, "attributes": attributes}
+TASKS = {"vehicles": vehicles, "plates": plates, "plate-reader": plate_reader, "attributes": attributes, "berths": berths}
 
 
 def main():

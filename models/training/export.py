@@ -1,6 +1,6 @@
 """Write a trained network to models/*.onnx and its entry to models/manifest.json.
 
-  python export.py vehicles|plates|plate-reader|attributes [--weights FILE] [--accuracy FILE.json]
+  python export.py vehicles|plates|plate-reader|attributes|berths [--weights FILE] [--accuracy FILE.json]
 
 The graph ends in ready values (probabilities, pixels): see the families' table in vision/models/manifest.ts.
 """
@@ -15,6 +15,7 @@ import onnxruntime as ort
 import torch
 
 import attribute_net
+import berth_net
 import charset
 import plate_net
 import reader_net
@@ -63,12 +64,18 @@ ENTRIES = {
         "input": rgb_input(attribute_net.WIDTH, attribute_net.HEIGHT, "letterbox"),
         "outputs": {"heads": [{"name": k, "output": attribute_net.OUTPUTS[k], "labels": v} for k, v in attribute_net.HEADS.items()]},
         "licence": "Apache-2.0", "trainedOn": [*REAL_VEHICLES[:4], "Zenodo 6634554 vehicle crops (CC BY 4.0)", *RENDERED], "accuracy": {}, "cropMargin": 0.05},
+    "berths": lambda: {
+        "id": "berths-v1", "task": "berths", "family": "classifier", "file": "berths-v1.onnx", "sha256": "",
+        "input": rgb_input(berth_net.WIDTH, berth_net.HEIGHT, "letterbox") | {"padding": berth_net.GREY},
+        "outputs": {"state": "state"}, "labels": berth_net.STATES, "crop": {"side": berth_net.SIDE, "rise": berth_net.RISE}, "dim": berth_net.DIM,
+        "licence": "Apache-2.0", "trainedOn": [REAL_VEHICLES[4], "Zenodo 6634554 vehicle crops (CC BY 4.0)", *RENDERED], "accuracy": {}, "thresholds": {"state": 0.8}},
 }
 NETS = {
     "vehicles": (vehicle_net.VehicleNet, vehicle_net.Deployed, (3, vehicle_net.HEIGHT, vehicle_net.WIDTH), ["boxes", "scores", "quads", "front"], "vehicles.pt"),
     "plates": (plate_net.PlateNet, plate_net.Deployed, (3, plate_net.HEIGHT, plate_net.WIDTH), ["scores", "corners"], "plates.pt"),
     "plate-reader": (reader_net.ReaderNet, reader_net.Deployed, (3, 48, 168), ["probs", "colour", "rows", "plate"], "reader.pt"),
     "attributes": (attribute_net.AttributeNet, attribute_net.Deployed, (3, attribute_net.HEIGHT, attribute_net.WIDTH), list(attribute_net.OUTPUTS.values()), "attributes.pt"),
+    "berths": (berth_net.BerthNet, berth_net.Deployed, (3, berth_net.HEIGHT, berth_net.WIDTH), ["state"], "berths.pt"),
 }
 
 
