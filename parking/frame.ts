@@ -17,6 +17,8 @@ export interface Frame {
   sightings: readonly Sighting[];
   /** For each berth the sighting assigned to it. */
   assigned: readonly (Sighting | null)[];
+  /** For each berth, whether it looks taken by itself although the detector sees no vehicle on it. */
+  looksTaken: readonly boolean[];
   /** Unix ms of the picture. */
   now: number;
   /** What is missing on this picture proves nothing. */

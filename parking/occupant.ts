@@ -204,7 +204,9 @@ export function lookAtOccupied(frame: Frame, b: number): void {
   const rival = frame.assigned[b] ?? null;
   const rest = rival && rival !== own ? restAtEnd(ground, rival.track.samples, p) : null;
   const others = sightings.filter((s) => s !== own && !(s === rival && rest) && !parkedBeside(frame, occupant, s));
-  const hidden = hiddenBehind(boxOf(occupant.rest.box), boxes(others), p);
+  // The detector overlooks a dark or half-hidden car for longer than a leave may take to be told: the berth's own look then says "not so soon".
+  const overlooked = (frame.looksTaken[b] ?? false) && !occupant.movedOut && now - occupant.lastOverlap.t < p.blindSeconds * 1000;
+  const hidden = overlooked || hiddenBehind(boxOf(occupant.rest.box), boxes(others), p);
   if (!hidden) {
     occupant.absentSince ??= now;
     if (!occupant.empty) {

@@ -45,6 +45,8 @@ export interface ParkingParameters {
   restGapSeconds: number;
   /** Share of the parked vehicle's box that nearer vehicles must cover so that missing it proves nothing. */
   hiddenShare: number;
+  /** For this long after the occupant was last found, a berth that still looks taken by itself is not called empty. */
+  blindSeconds: number;
   /** Vehicles below this detector score are not looked at. */
   minimumScore: number;
   /** Two footprints that share more than this of the smaller one are one vehicle seen twice. */
@@ -79,6 +81,7 @@ export const DEFAULT_PARAMETERS: ParkingParameters = {
   restFloor: 0.03,
   restGapSeconds: 2.2,
   hiddenShare: 0.35,
+  blindSeconds: 120,
   minimumScore: 0.25,
   sharedGround: 0.5,
   healthSeconds: 4,

@@ -44,6 +44,23 @@ describe('reduce: enter and leave', () => {
     expect(at(leave, 'vacated')).toBeGreaterThanOrEqual(leave.visit.leftAt ?? NaN);
   });
 
+  const taken = { state: 'vehicle', confidence: 0.95 } as const;
+  const overlooked = (_: Actor, t: number): boolean => t > 30 && t < 50;
+
+  it('does not take a vehicle for gone that only the detector overlooks, where the berth itself looks taken', () => {
+    expect(run([A], 90, { miss: overlooked }).story.length).toBeGreaterThan(2);
+    const { events } = run([A], 90, { miss: overlooked, looks: () => [null, taken, null] });
+    expect(events.map((e) => e.type)).toEqual(['entered', 'left']);
+    near((events[1] as { visit: { leftAt: number } }).visit.leftAt, 62, 1.5);
+  });
+
+  it('believes that look for a while only, and then says that the vehicle left when it was last seen', () => {
+    const { events } = run([A], 240, { miss: (_, t) => t > 58, looks: () => [null, taken, null] });
+    expect(events.map((e) => e.type)).toEqual(['entered', 'left']);
+    near((events[1] as { visit: { leftAt: number } }).visit.leftAt, 58, 1.5);
+    expect((events[1]?.at ?? 0) - START).toBeGreaterThan(170_000);
+  });
+
   it('works on boxes without footprints', () => {
     const { events } = run([A], 90, { boxesOnly: true, noise: 1 });
     expect(events.map((e) => e.type)).toEqual(['entered', 'left']);

@@ -81,6 +81,7 @@ export function reduce(
     berths,
     sightings,
     assigned,
+    looksTaken: berths.map((_, b) => observation.berths?.[b]?.state === 'vehicle'),
     now,
     doubtful: doubtful(observation.health),
     inferred: observation.basis === 'inferred',

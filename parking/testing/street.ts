@@ -130,6 +130,8 @@ export interface ObserveOptions {
   health?: (t: number) => Partial<PictureHealth>;
   /** Without footprints, as some models are. */
   boxesOnly?: boolean;
+  /** What the berths look like by themselves. */
+  looks?: (t: number) => NonNullable<Observation['berths']>;
 }
 
 interface Seen {
@@ -205,6 +207,7 @@ export function observe(actors: readonly Actor[], t: number, options: ObserveOpt
     basis: 'inferred',
     vehicles,
     obstructions: [],
+    ...(options.looks ? { berths: options.looks(t) } : {}),
     health: { ...HEALTHY, ...options.health?.(t) },
   };
 }
