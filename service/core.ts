@@ -27,7 +27,7 @@ import type { Feed } from './live/feed.js';
 import type { ProblemBoard } from './live/problems.js';
 import type { Metrics } from './metrics.js';
 import { AnalysisStore } from './records/analysis-store.js';
-import { SiteStore, type SiteImport } from './records/site-store.js';
+import { SiteStore, type OpenVisit, type Retired, type SiteImport } from './records/site-store.js';
 import { readCounts } from './records/visit-reader.js';
 
 export interface CoreOptions {
@@ -61,6 +61,7 @@ export class Core {
   #vision: VisionPool | null = null;
   #evidence: EvidenceWorker | null = null;
   #site: Site = { lots: [], cameras: [] };
+  #retired: Retired = { cameras: new Map(), berths: new Map() };
   #cancelRetry: () => void = () => undefined;
 
   constructor(options: CoreOptions) {
@@ -73,6 +74,7 @@ export class Core {
     this.#database = await this.#openDatabase();
     await migrate(this.#database, { clock, logger });
     this.#site = await this.#sites.read();
+    this.#retired = await this.#sites.retired();
     this.#objects = new FileObjectStore({ folder: join(config.dataFolder, 'objects'), clock });
     await this.#objects.start();
     this.#log = new FootageLog({ folder: join(config.dataFolder, 'footage'), database: this.#database, clock, logger, segmentMs: config.footage.segment });
@@ -130,15 +132,28 @@ export class Core {
     return this.#require(this.#vision);
   }
 
-  /** Replaces the site; the analysis of changed cameras begins anew from where it stands. */
-  async importSite(site: Site): Promise<SiteImport> {
+  /** Open visits that stand in berths which `site` lacks. */
+  openVisitsWithout(site: Site): Promise<OpenVisit[]> {
+    return this.#sites.openVisitsWithout(site);
+  }
+
+  /**
+   * Replaces the site; the analysis of changed cameras goes on from where it stands.
+   * @throws BerthwatchError conflict when vehicles stand in berths that would go, and `remove` does not say that they may
+   */
+  async importSite(site: Site, options: { remove?: boolean } = {}): Promise<SiteImport> {
     const before = new Map(this.#site.cameras.map((camera) => [camera.id, JSON.stringify(camera)]));
     const changed = site.cameras.filter((camera) => before.get(camera.id) !== JSON.stringify(camera));
     const gone = this.#site.cameras.filter((camera) => !site.cameras.some((c) => c.id === camera.id));
     await Promise.all([...changed, ...gone].map((camera) => this.#stopAnalysis(camera.id)));
     try {
-      const result = await this.#sites.import(site);
+      const result = await this.#sites.import(site, { remove: options.remove ?? false, now: this.#options.clock.now(), platforms: this.#options.platforms });
       this.#site = site;
+      this.#retired = await this.#sites.retired();
+      if (result.endedVisits.length > 0) {
+        this.#evidence?.poke();
+        this.#options.onRecords();
+      }
       return result;
     } finally {
       for (const camera of this.#site.cameras) if (!this.#analysers.has(camera.id)) this.#analyse(camera);
@@ -318,8 +333,11 @@ export class Core {
 
   #makeEvidence(event: VisitEvent): Promise<EvidenceResult> {
     const objects = this.#require(this.#objects);
-    const camera = this.#site.cameras.find((c) => c.id === event.visit.cameraId);
-    if (!camera) throw new BerthwatchError('not-found', 'SITE_CAMERA', `camera ${event.visit.cameraId} is no longer in the site`);
+    const { cameraId, berthId } = event.visit;
+    const known = this.#site.cameras.find((c) => c.id === cameraId) ?? this.#retired.cameras.get(cameraId);
+    if (!known) throw new BerthwatchError('not-found', 'SITE_CAMERA', `camera ${cameraId} was never in the site`);
+    const gone = known.berths.some((berth) => berth.id === berthId) ? null : (this.#retired.berths.get(berthId)?.berth ?? null);
+    const camera = gone ? { ...known, berths: [...known.berths, gone] } : known;
     return makeEvidence(
       { event },
       {
@@ -331,9 +349,9 @@ export class Core {
   }
 
   #lotOfBerth(berthId: string): string {
-    const camera = this.#site.cameras.find((c) => c.berths.some((berth) => berth.id === berthId));
-    if (!camera) throw new BerthwatchError('not-found', 'SITE_BERTH', `berth ${berthId} is not in the site`);
-    return camera.lot;
+    const lot = this.#site.cameras.find((c) => c.berths.some((berth) => berth.id === berthId))?.lot ?? this.#retired.berths.get(berthId)?.lotCode;
+    if (lot === undefined) throw new BerthwatchError('not-found', 'SITE_BERTH', `berth ${berthId} was never in the site`);
+    return lot;
   }
 
   #fee(visit: Visit): number {

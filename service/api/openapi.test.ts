@@ -20,7 +20,7 @@ function sources(feed: Feed): ApiSources {
     latestFrame: () => Promise.resolve(null),
     metrics: () => Promise.resolve({ contentType: 'text/plain', text: 'x 1' }),
     site: () => Promise.resolve({ lots: [], cameras: [] }),
-    importSite: () => Promise.resolve({ lots: 1, cameras: 0, berths: 0, removedCameras: [] }),
+    importSite: () => Promise.resolve({ lots: 1, cameras: 0, berths: 0, removedCameras: [], endedVisits: [] }),
   };
 }
 
@@ -58,7 +58,7 @@ describe('the HTTP API', () => {
     expect((await app.inject({ method: 'PUT', url: '/api/site', payload: site })).statusCode).toBe(401);
     expect((await app.inject({ method: 'PUT', url: '/api/site', payload: site, headers: { authorization: 'Bearer wrong' } })).statusCode).toBe(401);
     const right = await app.inject({ method: 'PUT', url: '/api/site', payload: site, headers: { authorization: `Bearer ${TOKEN}` } });
-    expect([right.statusCode, right.json()]).toEqual([200, { lots: 1, cameras: 0, berths: 0, removedCameras: [] }]);
+    expect([right.statusCode, right.json()]).toEqual([200, { lots: 1, cameras: 0, berths: 0, removedCameras: [], endedVisits: [] }]);
     const withoutToken = await build('127.0.0.1', null);
     const refused = await withoutToken.app.inject({ method: 'PUT', url: '/api/site', payload: site });
     expect(refused.json<{ message: string }>().message).toMatch(/no token is configured/);

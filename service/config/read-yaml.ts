@@ -31,11 +31,11 @@ export function parseYaml<S extends z.ZodType>(text: string, name: string, schem
   }
   const result = schema.safeParse(values ?? {});
   if (result.success) return result.data;
-  const problems = result.error.issues.map((issue) => {
-    const path = issue.path.map(String);
+  const issues = result.error.issues.map((issue) => {
     const node = document.getIn(issue.path as (string | number)[], true) as { range?: [number, number, number] } | undefined;
     const line = node?.range ? text.slice(0, node.range[0]).split('\n').length : null;
-    return `  ${name}${line === null ? '' : `:${line}`} ${path.join('.') || '(top)'}: ${issue.message}`;
+    return { line, path: issue.path.map(String).join('.') || '(top)', message: issue.message };
   });
-  throw new BerthwatchError('bad-input', 'CONFIG_VALUE', `${name} has ${problems.length} problem${problems.length === 1 ? '' : 's'}:\n${problems.join('\n')}`);
+  const lines = issues.map(({ line, path, message }) => `  ${name}${line === null ? '' : `:${line}`} ${path}: ${message}`);
+  throw new BerthwatchError('bad-input', 'CONFIG_VALUE', `${name} has ${lines.length} problem${lines.length === 1 ? '' : 's'}:\n${lines.join('\n')}`, { detail: { issues } });
 }

@@ -11,7 +11,7 @@ const LEAST_VISIBLE = 2 / 3;
 
 const PointSchema = z.tuple([z.number(), z.number()]);
 
-const BerthSchema = z
+export const BerthSchema = z
   .strictObject({
     id: z.string().regex(/^[\w-]{1,32}$/, 'letters, digits, "_" and "-", at most 32'),
     /** Number painted on the road. */
@@ -32,6 +32,12 @@ const rtspUrl = z
   .url({ protocol: /^rtsp$/, error: 'must be an address like rtsp://192.0.2.5:554/stream1' })
   .refine((url) => URL.canParse(url) && new URL(url).username === '' && new URL(url).password === '', 'must not hold user or password: write them into rtsp.user and rtsp.password');
 
+/** Why a berth cannot be seen in a camera's picture; null where it can. */
+export function outsideProblem(polygon: Quad, { width, height }: { width: number; height: number }): string | null {
+  const inside = overlapArea(polygon, boxPolygon({ x: 0, y: 0, width, height })) / area(polygon);
+  return inside < LEAST_VISIBLE ? `lies outside the picture of ${width}×${height} by more than a third` : null;
+}
+
 /** An RTSP camera. User and password have their own keys, so that they can be left out of exports and logs. */
 const RtspSchema = z.strictObject({
   url: rtspUrl,
@@ -42,7 +48,7 @@ const RtspSchema = z.strictObject({
   transport: z.enum(['tcp', 'udp']).prefault('tcp'),
 });
 
-const CameraSchema = z
+export const CameraSchema = z
   .strictObject({
     id: z.string().regex(/^[\w-]{1,64}$/, 'letters, digits, "_" and "-", at most 64'),
     name: z.string().min(1).max(64),
@@ -82,12 +88,12 @@ const CameraSchema = z
     const height = camera.mountingHeightM === null ? null : heightProblem(camera.kind, camera.mountingHeightM);
     if (height !== null) context.addIssue({ code: 'custom', path: ['mountingHeightM'], message: height });
     camera.berths.forEach((berth, i) => {
-      const inside = overlapArea(berth.polygon, boxPolygon({ x: 0, y: 0, width: camera.width, height: camera.height })) / area(berth.polygon);
-      if (inside < LEAST_VISIBLE) context.addIssue({ code: 'custom', path: ['berths', i, 'polygon'], message: `lies outside the picture of ${camera.width}×${camera.height} by more than a third` });
+      const problem = outsideProblem(berth.polygon, camera);
+      if (problem !== null) context.addIssue({ code: 'custom', path: ['berths', i, 'polygon'], message: problem });
     });
   });
 
-const LotSchema = z.strictObject({
+export const LotSchema = z.strictObject({
   /** 停车场编号. */
   code: z.string().regex(/^[A-Za-z0-9]{1,30}$/, 'letters and digits, at most 30 (it begins every uid)'),
   name: z.string().min(1).max(64),
@@ -103,27 +109,46 @@ const LotSchema = z.strictObject({
     .prefault(null),
 });
 
+/** As much of a site as is known of one that has other faults. */
+export interface SiteOutline {
+  lots: readonly { code?: string | undefined }[];
+  cameras: readonly {
+    id?: string | undefined;
+    lot?: string | undefined;
+    gb28181?: { deviceId?: string | undefined; channelId?: string | undefined } | null | undefined;
+    berths: readonly { id?: string | undefined; number?: string | undefined }[];
+  }[];
+}
+
+/** What is wrong between the parts of a site: things given twice, lots that are not there. */
+export function siteIssues(site: SiteOutline): { path: (string | number)[]; message: string }[] {
+  const issues: { path: (string | number)[]; message: string }[] = [];
+  const lots = new Set(site.lots.map((lot) => lot.code));
+  const seen = new Set<string>();
+  const once = (kind: string, id: string | undefined, path: (string | number)[]): void => {
+    if (id === undefined) return;
+    const key = `${kind} ${id}`;
+    if (seen.has(key)) issues.push({ path, message: `the ${key} is given twice` });
+    seen.add(key);
+  };
+  site.lots.forEach((lot, i) => once('lot', lot.code, ['lots', i, 'code']));
+  site.cameras.forEach((camera, i) => {
+    once('camera', camera.id, ['cameras', i, 'id']);
+    if (camera.gb28181?.deviceId !== undefined) once('GB channel', `${camera.gb28181.deviceId}/${camera.gb28181.channelId ?? ''}`, ['cameras', i, 'gb28181']);
+    if (camera.lot !== undefined && !lots.has(camera.lot)) issues.push({ path: ['cameras', i, 'lot'], message: `there is no lot "${camera.lot}"` });
+    camera.berths.forEach((berth, j) => {
+      once('berth', berth.id, ['cameras', i, 'berths', j, 'id']);
+      if (berth.number !== undefined) once('berth number', `${camera.lot ?? ''}/${berth.number}`, ['cameras', i, 'berths', j, 'number']);
+    });
+  });
+  return issues;
+}
+
 /** A site file: lots, cameras and their berths. */
 export const SiteSchema = z
   .strictObject({ lots: z.array(LotSchema).min(1), cameras: z.array(CameraSchema) })
   .superRefine((site, context) => {
-    const lots = new Set(site.lots.map((lot) => lot.code));
-    const seen = new Map<string, string>();
-    const once = (kind: string, id: string, path: (string | number)[]): void => {
-      const key = `${kind} ${id}`;
-      if (seen.has(key)) context.addIssue({ code: 'custom', path, message: `the ${key} is given twice` });
-      seen.set(key, '');
-    };
-    site.lots.forEach((lot, i) => once('lot', lot.code, ['lots', i, 'code']));
-    site.cameras.forEach((camera, i) => {
-      once('camera', camera.id, ['cameras', i, 'id']);
-      if (camera.gb28181) once('GB channel', `${camera.gb28181.deviceId}/${camera.gb28181.channelId}`, ['cameras', i, 'gb28181']);
-      if (!lots.has(camera.lot)) context.addIssue({ code: 'custom', path: ['cameras', i, 'lot'], message: `there is no lot "${camera.lot}"` });
-      camera.berths.forEach((berth, j) => {
-        once('berth', berth.id, ['cameras', i, 'berths', j, 'id']);
-        once('berth number', `${camera.lot}/${berth.number}`, ['cameras', i, 'berths', j, 'number']);
-      });
-    });
+    for (const { path, message } of siteIssues(site)) context.addIssue({ code: 'custom', path, message });
   });
 
 export type Site = z.output<typeof SiteSchema>;

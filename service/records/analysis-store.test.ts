@@ -103,17 +103,3 @@ describe('AnalysisStore', () => {
     await expect(step({ type: 'left', at: T0, visit: visit('b1', T0, { leftAt: T0 + 1 }), instants: [] })).rejects.toMatchObject({ code: 'VISIT_MISSING' });
   });
 });
-
-describe('SiteStore', () => {
-  it('replaces a site, but never drops a berth that has visits', async () => {
-    const sites = new SiteStore(database);
-    expect(await sites.read()).toEqual(SITE);
-    await step({ type: 'entered', at: T0, visit: visit('b1', T0), instants: [] });
-    const camera = SITE.cameras[0];
-    if (!camera) throw new Error('no camera');
-    const without = (id: string): typeof SITE => ({ ...SITE, cameras: [{ ...camera, berths: camera.berths.filter((b) => b.id !== id) }] });
-    await expect(sites.import(without('b1'))).rejects.toThrow(/berth b1, which has visits/);
-    expect(await sites.import(without('b2'))).toEqual({ lots: 1, cameras: 1, berths: 1, removedCameras: [] });
-    expect((await sites.read()).cameras[0]?.berths).toHaveLength(1);
-  });
-});

@@ -63,7 +63,7 @@ export class AnalysisStore {
   async write(step: AnalysisStep, now: number): Promise<void> {
     await this.#database.transaction(async (tx) => {
       await this.#advance(tx, step, now);
-      for (const event of step.events) await this.#apply(tx, event, now);
+      for (const event of step.events) await applyEvent(tx, event, this.#rules, now);
     });
   }
 
@@ -94,43 +94,44 @@ export class AnalysisStore {
       throw movedOn(step.cameraId, step.from);
     }
   }
+}
 
-  async #apply(tx: Queryable, event: VisitEvent, now: number): Promise<void> {
-    const { visit } = event;
-    const lotCode = this.#rules.lotOfBerth(visit.berthId);
-    const fee = event.type === 'left' ? this.#rules.feeFen(visit) : 0;
-    const revision = await this.#writeVisit(tx, event, lotCode, fee);
-    const jobId = `${visit.uid}/${event.type === 'corrected' ? `correction-${revision}` : event.type === 'left' ? 'leave' : 'enter'}`;
-    await tx.query(`INSERT INTO evidence_job (id, visit_uid, camera_id, event, next_attempt_at, created_at) VALUES ($1, $2, $3, $4, $5, $5)`, [jobId, visit.uid, visit.cameraId, JSON.stringify(event), now]);
-    const counts = await this.#counts(tx, lotCode);
-    await enqueue(tx, messagesOf(event, { lotCode, counts, revision, feeFen: fee, platforms: this.#rules.platforms }));
-  }
+/** Writes what an event changes: its visit, an evidence job, and outbox rows for each platform. Part of the caller's transaction. */
+export async function applyEvent(tx: Queryable, event: VisitEvent, rules: RecordRules, now: number): Promise<void> {
+  const { visit } = event;
+  const lotCode = rules.lotOfBerth(visit.berthId);
+  const fee = event.type === 'left' ? rules.feeFen(visit) : 0;
+  const revision = await writeVisit(tx, event, lotCode, fee);
+  const jobId = `${visit.uid}/${event.type === 'corrected' ? `correction-${revision}` : event.type === 'left' ? 'leave' : 'enter'}`;
+  await tx.query(`INSERT INTO evidence_job (id, visit_uid, camera_id, event, next_attempt_at, created_at) VALUES ($1, $2, $3, $4, $5, $5)`, [jobId, visit.uid, visit.cameraId, JSON.stringify(event), now]);
+  const counts = await readCounts(tx, lotCode, rules);
+  await enqueue(tx, messagesOf(event, { lotCode, counts, revision, feeFen: fee, platforms: rules.platforms }));
+}
 
-  /** @returns the number of corrections of the visit, this event included. */
-  async #writeVisit(tx: Queryable, event: VisitEvent, lotCode: string, fee: number): Promise<number> {
-    const { visit } = event;
-    const text = visit.plate.status === 'read' ? visit.plate.text : null;
-    if (event.type === 'entered') {
-      await tx.query(
-        `INSERT INTO visit (uid, camera_id, berth_id, lot_code, entered_at, plate_status, plate_text, doc) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
-        [visit.uid, visit.cameraId, visit.berthId, lotCode, visit.enteredAt, visit.plate.status, text, JSON.stringify(visit)],
-      );
-      return 0;
-    }
-    const { rows } = await tx.query<{ revision: number }>(
-      `UPDATE visit SET left_at = $2, plate_status = $3, plate_text = $4, doc = $5, revision = revision + $6, fee_fen = $7 WHERE uid = $1 AND left_at IS NULL RETURNING revision`,
-      [visit.uid, visit.leftAt, visit.plate.status, text, JSON.stringify(visit), event.type === 'corrected' ? 1 : 0, event.type === 'left' ? fee : null],
+/** @returns the number of corrections of the visit, this event included. */
+async function writeVisit(tx: Queryable, event: VisitEvent, lotCode: string, fee: number): Promise<number> {
+  const { visit } = event;
+  const text = visit.plate.status === 'read' ? visit.plate.text : null;
+  if (event.type === 'entered') {
+    await tx.query(
+      `INSERT INTO visit (uid, camera_id, berth_id, lot_code, entered_at, plate_status, plate_text, doc) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+      [visit.uid, visit.cameraId, visit.berthId, lotCode, visit.enteredAt, visit.plate.status, text, JSON.stringify(visit)],
     );
-    const row = rows[0];
-    if (!row) throw new BerthwatchError('internal', 'VISIT_MISSING', `${event.type} of visit ${visit.uid}, which is not open in the catalogue`);
-    return row.revision;
+    return 0;
   }
+  const { rows } = await tx.query<{ revision: number }>(
+    `UPDATE visit SET left_at = $2, plate_status = $3, plate_text = $4, doc = $5, revision = revision + $6, fee_fen = $7 WHERE uid = $1 AND left_at IS NULL RETURNING revision`,
+    [visit.uid, visit.leftAt, visit.plate.status, text, JSON.stringify(visit), event.type === 'corrected' ? 1 : 0, event.type === 'left' ? fee : null],
+  );
+  const row = rows[0];
+  if (!row) throw new BerthwatchError('internal', 'VISIT_MISSING', `${event.type} of visit ${visit.uid}, which is not open in the catalogue`);
+  return row.revision;
+}
 
-  async #counts(tx: Queryable, lotCode: string): Promise<{ totalBerths: number; freeBerths: number }> {
-    const { rows } = await tx.query<{ open: number }>('SELECT count(*)::int4 AS open FROM visit WHERE lot_code = $1 AND left_at IS NULL', [lotCode]);
-    const totalBerths = this.#rules.totalBerths(lotCode);
-    return { totalBerths, freeBerths: Math.max(0, totalBerths - (rows[0]?.open ?? 0)) };
-  }
+async function readCounts(tx: Queryable, lotCode: string, rules: RecordRules): Promise<{ totalBerths: number; freeBerths: number }> {
+  const { rows } = await tx.query<{ open: number }>('SELECT count(*)::int4 AS open FROM visit WHERE lot_code = $1 AND left_at IS NULL', [lotCode]);
+  const totalBerths = rules.totalBerths(lotCode);
+  return { totalBerths, freeBerths: Math.max(0, totalBerths - (rows[0]?.open ?? 0)) };
 }
 
 function movedOn(cameraId: string, from: LogPosition | null): BerthwatchError {
