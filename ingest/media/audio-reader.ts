@@ -49,6 +49,7 @@ export class AudioReader {
   #told = '';
   /** AAC: the beginning of a frame that goes on in the next packet. */
   #rest: Buffer = EMPTY;
+  #restPts: number | null = null;
 
   constructor(sink: AudioReaderSink) {
     this.#sink = sink;
@@ -81,6 +82,7 @@ export class AudioReader {
     this.#packet = [];
     this.#packetBytes = 0;
     this.#rest = EMPTY;
+    this.#restPts = null;
     this.#pts = null;
   }
 
@@ -144,6 +146,8 @@ export class AudioReader {
     const carried = this.#rest.length;
     const bytes = carried === 0 ? packet : Buffer.concat([this.#rest, packet]);
     this.#rest = EMPTY;
+    // The packet's time is that of the first frame that begins in it (ISO/IEC 13818-1, clause 2.4.3.7).
+    let begun = this.#restPts;
     let pts = packetPts;
     let skipped = 0;
     let at = 0;
@@ -160,14 +164,18 @@ export class AudioReader {
       }
       if (at + header.frameLength > bytes.length) break;
       const { sampleRate, channels, config } = header;
-      // The packet's time is that of the first frame that begins in it (ISO/IEC 13818-1, clause 2.4.3.7).
-      const timed = at >= carried && pts !== null;
-      this.#sink.frame({ codec: 'aac', sampleRate, channels, config, pts: timed ? pts : null, duration: (AAC_FRAME_SAMPLES * 90_000) / sampleRate, data: bytes.subarray(at + header.headerLength, at + header.frameLength) });
-      if (timed) pts = null;
+      if (at >= carried) {
+        begun = pts;
+        pts = null;
+      }
+      this.#sink.frame({ codec: 'aac', sampleRate, channels, config, pts: begun, duration: (AAC_FRAME_SAMPLES * 90_000) / sampleRate, data: bytes.subarray(at + header.headerLength, at + header.frameLength) });
+      begun = null;
       at += header.frameLength;
     }
     if (skipped > 0) this.#sink.damaged(skipped);
-    if (bytes.length - at <= MAX_ADTS_FRAME) this.#rest = Buffer.from(bytes.subarray(at));
+    if (bytes.length - at > MAX_ADTS_FRAME) return;
+    this.#rest = Buffer.from(bytes.subarray(at));
+    this.#restPts = at >= carried ? pts : begun;
   }
 }
 

@@ -13,6 +13,7 @@ export const target: FuzzTarget = {
   run(input) {
     for (const reorder of [false, true]) {
       let last: AccessUnit | null = null;
+      let wrong: string | null = null;
       const pipeline = new MediaPipeline({
         cameraId: 'fuzz',
         reorder,
@@ -24,6 +25,11 @@ export const target: FuzzTarget = {
           if (unit.data.length < 4 || unit.data[0] !== 0) throw new Error('no Annex-B');
           last = unit;
         },
+        onAudio(unit) {
+          // Thrown here it would be swallowed: sound never ends anything.
+          if (!Number.isSafeInteger(unit.pts) || !Number.isSafeInteger(unit.capturedAt) || unit.data.length === 0) wrong = 'sound without time or bytes';
+          if (last === null) wrong = 'sound before the first picture';
+        },
         onEvent: () => undefined,
       });
       let now = 1_000_000;
@@ -31,11 +37,12 @@ export const target: FuzzTarget = {
         const packet = parseRtp(frame);
         if (typeof packet !== 'string') pipeline.push(packet, (now += 5), damaged);
         const { bufferedBytes } = pipeline.stats;
-        if (bufferedBytes > MAX_UNIT + 65_536 + 256 * 65_536) throw new Error(`${bufferedBytes} bytes kept`);
+        if (bufferedBytes > MAX_UNIT + 3 * 65_536 + 256 * 65_536) throw new Error(`${bufferedBytes} bytes kept`);
       });
       deframer.push(Buffer.from(input));
       pipeline.poll(now + 1000);
       pipeline.flush(now + 1000);
+      if (wrong !== null) throw new Error(wrong);
     }
   },
 };
