@@ -1,10 +1,15 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { EventLog, type SimulatorEvent } from '../common/event-log.js';
+import { chinaIsoSeconds } from '../common/local-time.js';
 import { Calls, PRIVATE_HOST, type Channel } from './calls.js';
 import { parseCameraConfig, type CameraConfig, type CameraConfigInput } from './config.js';
-import { parseManscdp } from './manscdp.js';
+import { ControlState } from './control-state.js';
+import { DeviceSettings } from './device-settings.js';
+import { element, encodeManscdp, parseManscdp } from './manscdp.js';
 import { ClipPlayer } from './media/clip-player.js';
 import { Mp4Clip } from './media/mp4-clip.js';
+import { Notifier } from './notifier.js';
+import { messageToPlatform } from './platform-message.js';
 import { QueryAnswers } from './queries.js';
 import { GOODBYE_MS, Registration } from './registration.js';
 import { header } from './sip/message.js';
@@ -21,12 +26,19 @@ function openClip(path: string): Mp4Clip {
 }
 
 /**
- * A GB/T 28181-2016 camera: registers with a platform for as long as it runs, answers its queries and INVITEs, and sends a clip
+ * A GB/T 28181 camera of 2016 or 2022: registers with a platform for as long as it runs, answers its queries and INVITEs, and sends a clip
  * as if it were seen now. Written from the standard alone, sharing no code with any platform.
  */
 export class CameraSimulator {
   readonly config: CameraConfig;
   readonly log: EventLog;
+  /** What it was told by DeviceControl, and how it is set. */
+  readonly control: ControlState;
+  readonly settings: DeviceSettings;
+  /** Its subscriptions. */
+  readonly notifier: Notifier;
+  private number = 1000;
+  private readonly domain: string;
   private transport: SignallingTransport;
   private readonly agent: UserAgent;
   private readonly registration: Registration;
@@ -40,6 +52,7 @@ export class CameraSimulator {
     const { device, server, sip, misbehaviour } = this.config;
     this.log = new EventLog(onEvent, { camera: device.id });
     const domain = server.domain ?? server.id.slice(0, 10);
+    this.domain = domain;
     this.channels = new Map(this.config.channels.map((channel) => [channel.id, this.makeChannel(channel)]));
     this.transport = this.makeTransport();
     const transport = (): SignallingTransport => this.transport;
@@ -49,7 +62,10 @@ export class CameraSimulator {
       { onRequest: (request) => void this.handle(request), onAck: (message) => this.calls.acknowledge(message) },
     );
     this.registration = new Registration(this.config, domain, transport, this.agent, this.log);
-    this.queries = new QueryAnswers(this.config, domain, this.agent, this.log);
+    this.settings = new DeviceSettings(this.config);
+    this.control = new ControlState(this.config, this.log, () => this.reboot());
+    this.notifier = new Notifier(this.config, this.agent, this.log);
+    this.queries = new QueryAnswers(this.config, domain, this.agent, this.log, this.control, this.settings, () => this.registerAgain());
     this.calls = new Calls(this.config, this.channels, transport, this.agent, this.log);
   }
 
@@ -74,6 +90,46 @@ export class CameraSimulator {
     await Promise.all([this.registration.stop(false), this.calls.drop()]);
     await this.silence();
     this.log.emit('crashed');
+  }
+
+  /** A restart: calls and subscriptions are forgotten without a word, and the device registers anew, as one that knows nothing. */
+  reboot(): void {
+    this.notifier.close();
+    void this.calls.drop();
+    this.registration.forget();
+    this.registration.interrupt('rebooted');
+  }
+
+  /** Reports an alarm, by MESSAGE and, where subscribed to and `quietly` is not set, by NOTIFY. Resolves with the status of the MESSAGE. */
+  async alarm(alarm: { method: number; type?: number; priority?: number; description?: string; channelId?: string; by?: 'message' | 'notify' }): Promise<number | null> {
+    const { device } = this.config;
+    // After a device alarm it is mute until it is reset (2.3 of the field's notes).
+    if (alarm.method === 2 && this.control.alarming) return null;
+    if (alarm.method === 2) this.control.alarming = true;
+    const inner =
+      element('AlarmPriority', alarm.priority ?? 4) + element('AlarmMethod', alarm.method) + element('AlarmTime', chinaIsoSeconds(Date.now())) + element('AlarmDescription', alarm.description ?? '报警') +
+      element('Longitude', 120.38) + element('Latitude', 36.07) + (alarm.type === undefined ? '' : `<Info>\r\n${element('AlarmType', alarm.type)}</Info>\r\n`);
+    if (alarm.by === 'notify') {
+      await this.notifier.alarm(inner);
+      return null;
+    }
+    this.number += 1;
+    const body = encodeManscdp('Notify', element('CmdType', 'Alarm') + element('SN', this.number) + element('DeviceID', alarm.channelId ?? device.id) + inner, device.version);
+    return (await this.agent.request(messageToPlatform(this.config, this.domain, body))).status;
+  }
+
+  /** MediaStatus 121: what was asked for has been sent to its end. */
+  async mediaStatus(channelId: string, callId?: string): Promise<number> {
+    const { device, misbehaviour } = this.config;
+    this.number += 1;
+    const body = encodeManscdp('Notify', element('CmdType', 'MediaStatus') + element('SN', this.number) + element('DeviceID', channelId) + element('NotifyType', '121'), device.version);
+    const options = { ...(callId === undefined ? {} : { callId }), ...(misbehaviour.mediaStatusFrom === null ? {} : { fromUser: misbehaviour.mediaStatusFrom }) };
+    return (await this.agent.request(messageToPlatform(this.config, this.domain, body, options))).status;
+  }
+
+  /** X-GB-Ver of the platform's last answer to REGISTER. */
+  get platformVersion(): string | null {
+    return this.registration.platformVersion;
   }
 
   /** Goes on from another local port, as when a NAT forgets its mapping. UDP signalling only; the device itself notices nothing. */
@@ -129,6 +185,7 @@ export class CameraSimulator {
   }
 
   private async silence(): Promise<void> {
+    this.notifier.close();
     for (const { main, sub } of this.channels.values()) {
       main.close();
       sub.close();
@@ -143,6 +200,8 @@ export class CameraSimulator {
         return this.calls.invite(request);
       case 'BYE':
         return this.calls.bye(request);
+      case 'SUBSCRIBE':
+        return this.notifier.receive(request);
       case 'OPTIONS':
         return request.respond(200, 'OK', { toTag: token() });
       case 'CANCEL':
@@ -153,7 +212,10 @@ export class CameraSimulator {
         const command = parseManscdp(message.body);
         if (!command) return request.respond(400, 'Bad Request', { toTag: token() });
         request.respond(200, 'OK', { toTag: token() });
-        if (command.root.toLowerCase() === 'response') return;
+        if (command.root.toLowerCase() === 'response') {
+          this.log.emit('response', { cmdType: command.cmdType, sn: command.sn, text: command.text });
+          return;
+        }
         await this.queries.answer(command).catch((error: Error) => this.log.emit('answer-failed', { cmdType: command.cmdType, reason: error.message }));
         return;
       }

@@ -16,6 +16,16 @@ const channelSchema = z.strictObject({
   latitude: z.number().nullable().default(36.0671),
 });
 
+/** A recording that the device holds; times are Unix ms. */
+const recordingSchema = z.strictObject({
+  channelId: gbId,
+  startsAt: z.number().int(),
+  endsAt: z.number().int(),
+  type: z.enum(['time', 'alarm', 'manual']).default('time'),
+  filePath: z.string().default('/sd/record.ps'),
+  bytes: z.number().int().default(1_048_576),
+});
+
 export const cameraConfigSchema = z.strictObject({
   /** The platform. */
   server: z.strictObject({
@@ -34,6 +44,8 @@ export const cameraConfigSchema = z.strictObject({
     manufacturer: z.string().default('Simulated'),
     model: z.string().default('SIM-1080'),
     firmware: z.string().default('V1.0.0'),
+    /** X-GB-Ver: 2.0 is the edition of 2016, 3.0 that of 2022. */
+    version: z.enum(['2.0', '3.0']).default('2.0'),
   }),
   channels: z.array(channelSchema).min(1),
   /** SIP over UDP or TCP. */
@@ -74,6 +86,12 @@ export const cameraConfigSchema = z.strictObject({
       extraChannels: z.number().int().min(0).max(100_000).default(0),
     })
     .prefault({}),
+  /** What RecordInfo finds. */
+  recordings: z.strictObject({ list: z.array(recordingSchema).default([]), itemsPerMessage: z.number().int().min(1).default(2) }).prefault({}),
+  /** Preset positions that are there from the start. */
+  presets: z.array(z.strictObject({ number: z.number().int().min(1).max(255), name: z.string() })).default([]),
+  /** JPEG file that a 2022 device uploads as its snapshot. */
+  snapshotFile: z.string().nullable().default(null),
   misbehaviour: misbehaviourSchema,
 });
 

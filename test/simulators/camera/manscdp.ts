@@ -18,11 +18,25 @@ export interface CatalogItem {
 const escapeXml = (text: string): string => text.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;');
 
 /** One element, or nothing for null. */
-const element = (name: string, value: string | number | null): string => (value === null ? '' : `<${name}>${typeof value === 'number' ? value : escapeXml(value)}</${name}>\r\n`);
+export const element = (name: string, value: string | number | null): string => (value === null ? '' : `<${name}>${typeof value === 'number' ? value : escapeXml(value)}</${name}>\r\n`);
 
-/** A MANSCDP body (GB/T 28181-2016 annex A) in the character set that the 2016 text names. */
-export function encodeManscdp(root: 'Notify' | 'Response', inner: string): Buffer {
-  return iconv.encode(`<?xml version="1.0" encoding="GB2312"?>\r\n<${root}>\r\n${inner}</${root}>\r\n`, 'gb2312');
+/** Editions that a device may speak, as X-GB-Ver writes them: 2.0 is 2016, 3.0 is 2022. */
+export type GbVersion = '2.0' | '3.0';
+
+/** A MANSCDP body (annex A) in the character set of the edition: GB2312 in 2016, GB18030 in 2022. */
+export function encodeManscdp(root: 'Notify' | 'Response', inner: string, version: GbVersion = '2.0'): Buffer {
+  const charset = version === '3.0' ? 'GB18030' : 'GB2312';
+  return iconv.encode(`<?xml version="1.0" encoding="${charset}"?>\r\n<${root}>\r\n${inner}</${root}>\r\n`, charset);
+}
+
+/** The text of an element inside a body, wherever it stands; null where there is none. */
+export function elementText(text: string, name: string): string | null {
+  return new RegExp(`<${name}(?:\\s[^>]*)?>\\s*([^<]*?)\\s*</${name}>`, 'i').exec(text)?.[1] ?? null;
+}
+
+/** The inside of an element that holds others; null where there is none. */
+export function elementBody(text: string, name: string): string | null {
+  return new RegExp(`<${name}(?:\\s[^>]*)?>([\\s\\S]*?)</${name}>`, 'i').exec(text)?.[1] ?? null;
 }
 
 /** The command in a body from the platform, read leniently: only what is asked, never nested structure. */
@@ -48,24 +62,28 @@ export function keepaliveNotify(sn: number, deviceId: string): Buffer {
   return encodeManscdp('Notify', element('CmdType', 'Keepalive') + element('SN', sn) + element('DeviceID', deviceId) + element('Status', 'OK'));
 }
 
-export function deviceInfoResponse(sn: string, device: { id: string; name: string; manufacturer: string; model: string; firmware: string; channels: number }): Buffer {
+export function deviceInfoResponse(sn: string, device: { id: string; name: string; manufacturer: string; model: string; firmware: string; channels: number }, version: GbVersion = '2.0'): Buffer {
   return encodeManscdp(
     'Response',
     element('CmdType', 'DeviceInfo') + element('SN', sn) + element('DeviceID', device.id) + element('DeviceName', device.name) + element('Result', 'OK') +
       element('Manufacturer', device.manufacturer) + element('Model', device.model) + element('Firmware', device.firmware) + element('Channel', device.channels),
+    version,
   );
 }
 
-export function deviceStatusResponse(sn: string, deviceId: string, now: number): Buffer {
+export function deviceStatusResponse(sn: string, deviceId: string, now: number, state: { recording: boolean; guarded: boolean; alarming: boolean } = { recording: false, guarded: false, alarming: false }, version: GbVersion = '2.0'): Buffer {
+  const duty = state.alarming ? 'ALARM' : state.guarded ? 'ONDUTY' : 'OFFDUTY';
   return encodeManscdp(
     'Response',
     element('CmdType', 'DeviceStatus') + element('SN', sn) + element('DeviceID', deviceId) + element('Result', 'OK') + element('Online', 'ONLINE') +
-      element('Status', 'OK') + element('Encode', 'ON') + element('Record', 'OFF') + element('DeviceTime', chinaIsoSeconds(now)) + '<Alarmstatus Num="0">\r\n</Alarmstatus>\r\n',
+      element('Status', 'OK') + element('Encode', 'ON') + element('Record', state.recording ? 'ON' : 'OFF') + element('DeviceTime', chinaIsoSeconds(now)) +
+      `<Alarmstatus Num="1">\r\n<Item>\r\n${element('DeviceID', deviceId)}${element('DutyStatus', duty)}</Item>\r\n</Alarmstatus>\r\n`,
+    version,
   );
 }
 
 /** One part of a catalog; `total` is SumNum. */
-export function catalogResponse(sn: string, deviceId: string, total: number, items: readonly CatalogItem[]): Buffer {
+export function catalogResponse(sn: string, deviceId: string, total: number, items: readonly CatalogItem[], version: GbVersion = '2.0'): Buffer {
   const list = items
     .map(
       (item) =>
@@ -77,15 +95,10 @@ export function catalogResponse(sn: string, deviceId: string, total: number, ite
     )
     .join('');
   const deviceList = items.length === 0 ? '' : `<DeviceList Num="${items.length}">\r\n${list}</DeviceList>\r\n`;
-  return encodeManscdp('Response', element('CmdType', 'Catalog') + element('SN', sn) + element('DeviceID', deviceId) + element('SumNum', total) + deviceList);
+  return encodeManscdp('Response', element('CmdType', 'Catalog') + element('SN', sn) + element('DeviceID', deviceId) + element('SumNum', total) + deviceList, version);
 }
 
-/** A plain Response with a result, for controls that want one. */
-export function resultResponse(cmdType: string, sn: string, deviceId: string, result: 'OK' | 'ERROR'): Buffer {
-  return encodeManscdp('Response', element('CmdType', cmdType) + element('SN', sn) + element('DeviceID', deviceId) + element('Result', result));
-}
-
-/** Empty list of recordings. */
-export function recordInfoResponse(sn: string, deviceId: string, name: string): Buffer {
-  return encodeManscdp('Response', element('CmdType', 'RecordInfo') + element('SN', sn) + element('DeviceID', deviceId) + element('Name', name) + element('SumNum', 0));
+/** A Response with a result, and what else belongs into it. */
+export function resultResponse(cmdType: string, sn: string, deviceId: string, result: 'OK' | 'ERROR', more = '', version: GbVersion = '2.0'): Buffer {
+  return encodeManscdp('Response', element('CmdType', cmdType) + element('SN', sn) + element('DeviceID', deviceId) + element('Result', result) + more, version);
 }

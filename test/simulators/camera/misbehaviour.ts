@@ -41,6 +41,32 @@ export const misbehaviourSchema = z
     duplicateCatalogItems: z.boolean().default(false),
     /** This many of the last catalog items never come although SumNum counts them. */
     missingCatalogItems: z.number().int().min(0).default(0),
+    /** Each recording comes twice; the last n never come although SumNum counts them; times are written as firmware does. */
+    duplicateRecordItems: z.boolean().default(false),
+    missingRecordItems: z.number().int().min(0).default(0),
+    sloppyRecordTimes: z.boolean().default(false),
+    /** RecordInfo without a Type is not answered. */
+    recordsNeedType: z.boolean().default(false),
+    /** Commands are done, but the Response that the standard wants never comes. */
+    noControlResponse: z.boolean().default(false),
+    /** DeviceConfig is applied without a Response, and the device registers anew. */
+    registersAfterConfig: z.boolean().default(false),
+    /** ConfigDownload answers with one message a type. */
+    oneConfigPerMessage: z.boolean().default(false),
+    /** What BasicParam says of keepalives, whatever is true. */
+    saysHeartBeatInterval: z.string().nullable().default(null),
+    /** SUBSCRIBE is refused with this status. */
+    subscribeStatus: z.number().int().min(300).max(699).nullable().default(null),
+    /** Subscriptions are granted for so many seconds at most. */
+    shortSubscriptionS: z.number().int().min(1).nullable().default(null),
+    /** Refreshes of a subscription are answered 481. */
+    forgetsSubscriptions: z.boolean().default(false),
+    /** MediaStatus names this id in From. */
+    mediaStatusFrom: z.string().nullable().default(null),
+    /** Key frame commands are taken and not done. */
+    ignoresKeyFrame: z.boolean().default(false),
+    /** A 2022 device that confirms snapshots and uploads nothing; or uploads what is no picture; or says ERROR. */
+    snapshot: z.enum(['right', 'never-uploads', 'garbage', 'refuses', 'form']).default('right'),
     // Program stream
     /** No program stream map at all. */
     noPsm: z.boolean().default(false),

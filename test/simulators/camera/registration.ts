@@ -13,6 +13,8 @@ export const GOODBYE_MS = 1500;
 /** Keeps the camera registered for as long as it runs: register, keep alive, refresh, and begin again whatever happens. */
 export class Registration {
   private registered = false;
+  /** X-GB-Ver of the platform's last answer. */
+  platformVersion: string | null = null;
   private stopping = false;
   private wake: (() => void) | null = null;
   private loop: Promise<void> = Promise.resolve();
@@ -50,6 +52,12 @@ export class Registration {
       await this.register(0, GOODBYE_MS).then(() => this.log.emit('unregistered'), () => {});
     }
     this.registered = false;
+  }
+
+  /** The next REGISTER begins a new series, as after a restart. */
+  forget(): void {
+    this.callId = token();
+    this.sequence = 0;
   }
 
   /** The connection is gone, or someone wants a new registration: begin again now. */
@@ -108,7 +116,7 @@ export class Registration {
         headers: [
           { name: 'Contact', value: contact },
           { name: 'Expires', value: String(expiresS) },
-          { name: 'X-GB-Ver', value: '2.0' },
+          { name: 'X-GB-Ver', value: device.version },
           ...(credentials === null ? [] : [{ name: 'Authorization', value: credentials }]),
         ],
       };
@@ -127,6 +135,7 @@ export class Registration {
       this.callId = token();
       throw new Error(`REGISTER refused: ${response.status} ${response.reason}`);
     }
+    this.platformVersion = header(response, 'x-gb-ver') ?? null;
     const date = header(response, 'date');
     if (date !== undefined) this.log.emit('clock-set', { date });
     const granted = header(response, 'expires') ?? parameter(header(response, 'contact') ?? '', 'expires');
