@@ -13,6 +13,7 @@ import { Database } from '../storage/catalogue/database.js';
 import { EmbeddedPostgres } from '../storage/catalogue/embedded-postgres.js';
 import { migrate } from '../storage/catalogue/migrate.js';
 import { FootageLog } from '../storage/footage/footage-log.js';
+import { FootageKeeper } from './footage/footage-keeper.js';
 import type { LogPosition } from '../storage/footage/segment.js';
 import { FileObjectStore } from '../storage/objects/file-object-store.js';
 import { readObject } from '../storage/objects/read-object.js';
@@ -62,6 +63,7 @@ export class Core {
   #evidence: EvidenceWorker | null = null;
   #site: Site = { lots: [], cameras: [] };
   #retired: Retired = { cameras: new Map(), berths: new Map() };
+  #keeper: FootageKeeper | null = null;
   #cancelRetry: () => void = () => undefined;
 
   constructor(options: CoreOptions) {
@@ -79,6 +81,7 @@ export class Core {
     await this.#objects.start();
     this.#log = new FootageLog({ folder: join(config.dataFolder, 'footage'), database: this.#database, clock, logger, segmentMs: config.footage.segment });
     await this.#startLog(this.#log);
+    this.#keeper = new FootageKeeper({ config, database: this.#database, log: this.#log, site: () => this.#site, clock, logger, problems: this.#options.problems, metrics: this.#options.metrics });
     this.#vision = new VisionPool({
       manifestPath: config.vision.manifest === null ? join(program.root, 'models', 'manifest.json') : inFolder(config.baseFolder, config.vision.manifest),
       children: config.vision.children,
@@ -109,6 +112,7 @@ export class Core {
   async close(): Promise<void> {
     this.#cancelRetry();
     await Promise.all([...this.#analysers.keys()].map((cameraId) => this.#stopAnalysis(cameraId)));
+    await this.#keeper?.close();
     await this.#evidence?.close();
     await this.#vision?.close();
     await this.#log?.close();
@@ -126,6 +130,10 @@ export class Core {
 
   get log(): FootageLog {
     return this.#require(this.#log);
+  }
+
+  get keeper(): FootageKeeper {
+    return this.#require(this.#keeper);
   }
 
   get vision(): VisionPool {
@@ -193,20 +201,10 @@ export class Core {
     return still.data;
   }
 
-  /** Deletes footage beyond its retention. */
-  async expire(): Promise<void> {
-    const { config, clock, problems } = this.#options;
-    try {
-      for (const camera of this.#site.cameras) await this.log.deleteBefore(camera.id, clock.now() - config.footage.retention);
-      problems.set('retention', null);
-    } catch (error) {
-      problems.set('retention', `old footage cannot be deleted: ${messageOf(error)}`);
-    }
-  }
-
   /** States of the parts, for the problem board. */
   check(): void {
     const { problems, metrics, clock } = this.#options;
+    this.keeper.report();
     const footage = this.log.status();
     problems.set('footage', footage.state === 'ok' ? null : `footage cannot be written: ${footage.reason ?? 'unknown reason'} (${footage.droppedGops} GOPs lost so far)`);
     const children = this.vision.status().children;

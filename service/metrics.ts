@@ -21,6 +21,14 @@ export function createMetrics() {
     deliveries: new Counter({ name: 'berthwatch_deliveries_total', help: 'Attempts to deliver a message', labelNames: ['platform', 'kind', 'outcome'], registers }),
     outboxPending: new Gauge({ name: 'berthwatch_outbox_pending', help: 'Messages that wait for delivery', labelNames: ['platform'], registers }),
     devicesOnline: new Gauge({ name: 'berthwatch_devices_online', help: 'Registered GB/T 28181 devices', registers }),
+    diskFree: new Gauge({ name: 'berthwatch_footage_disk_free_bytes', help: 'Free bytes on the disk of the footage', registers }),
+    diskTotal: new Gauge({ name: 'berthwatch_footage_disk_bytes', help: 'Size of the disk of the footage', registers }),
+    diskDaysLeft: new Gauge({ name: 'berthwatch_footage_days_left', help: 'Days until the disk or quota is full at the present rates; +Inf: not within a year, NaN: not known yet', registers }),
+    footageBytes: new Gauge({ name: 'berthwatch_footage_bytes', help: 'Footage on the disk', labelNames: ['camera'], registers }),
+    footageRate: new Gauge({ name: 'berthwatch_footage_bytes_per_day', help: 'Footage recorded a day at the rate of the last hour', labelNames: ['camera'], registers }),
+    footageDropped: new Gauge({ name: 'berthwatch_footage_dropped_segments', help: 'Segments deleted before their time since the start', registers }),
+    clockOffset: new Gauge({ name: 'berthwatch_clock_offset_seconds', help: 'What must be added to the host’s clock to be right, as time servers say', registers }),
+    clockDelay: new Gauge({ name: 'berthwatch_clock_round_trip_seconds', help: 'Round trip to the time server that is believed', registers }),
     problems: new Gauge({ name: 'berthwatch_problems', help: 'Problems shown on the page', registers }),
   };
 }

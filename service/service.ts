@@ -30,7 +30,6 @@ export interface ServiceOptions {
 }
 
 const CHECK_MS = 1_000;
-const RETENTION_EVERY_MS = 600_000;
 
 /**
  * The whole program in one process plus children (DESIGN.md, Deployment): cameras in, footage kept, visits derived, records
@@ -83,8 +82,8 @@ export class BerthwatchService {
     for (const link of this.#links) link.start();
     const sipPort = await this.#startIngest(core);
     const url = await this.#startApi(core);
+    await core.keeper.start();
     this.#repeat(CHECK_MS, () => this.#check(core));
-    this.#repeat(RETENTION_EVERY_MS, () => void core.expire());
     return { url, sipPort };
   }
 
@@ -247,6 +246,8 @@ export class BerthwatchService {
       problems: this.#problems,
       startedAt: this.#startedAt,
       now: () => clock.now(),
+      storage: () => core.keeper.storage(),
+      hostClock: () => core.keeper.hostClock.status(),
     });
     const api = await createApi(
       { ...config.http, consoleFolder: join(program.root, 'dist', 'console'), version: program.version, logger },
@@ -262,6 +263,7 @@ export class BerthwatchService {
         metrics: async () => ({ contentType: this.#metrics.registry.contentType, text: await this.#metrics.registry.metrics() }),
         site: () => Promise.resolve(core.site),
         importSite: (site) => this.importSite(site),
+        storage: core.keeper.sources(),
       },
     );
     this.#api = api;

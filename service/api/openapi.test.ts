@@ -3,16 +3,26 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { silentLogger } from '../../base/logger.js';
 import { ManualClock } from '../../base/manual-clock.js';
 import { Feed } from '../live/feed.js';
+import type { FootageHold } from '../../storage/footage/holds.js';
+import type { StorageStatus } from '../../storage/footage/retention-job.js';
+import type { HostClockStatus } from '../time/host-clock.js';
 import type { ApiSources } from './routes.js';
 import { createApi } from './server.js';
 
 const TOKEN = 'a-token-for-this-test';
+const STORAGE: StorageStatus = {
+  state: 'ok', disk: { totalBytes: 100, freeBytes: 50, reserveBytes: 5 }, quotaBytes: null, bytes: 7, segments: 1, bytesPerDay: null, daysLeft: null, whenFull: 'refuse',
+  dropped: { segments: 0, bytes: 0, lastAt: null }, lastPass: null,
+  cameras: [{ cameraId: 'c', segments: 1, bytes: 7, oldestDay: 0, bytesPerDay: null, retentionMs: 30 * 86_400_000, quotaBytes: null, refused: null }],
+};
+const CLOCK: HostClockStatus = { state: 'off', offsetMs: null, delayMs: null, server: null, stratum: null, checkedAt: null, servers: [], steps: [], unconfirmedMs: 0 };
+const HOLD: FootageHold = { id: 3, cameraId: 'c', from: 1, to: 2, visitUid: null, reason: 'disputed', heldBy: 'Li', createdAt: 5, until: null, releasedAt: null, releasedBy: null };
 
 function sources(feed: Feed): ApiSources {
   return {
     feed,
     problems: () => [{ part: 'footage', message: 'disk full', since: 1 }],
-    status: () => Promise.resolve({ startedAt: 0, now: 1, problems: [], platforms: [], counts: { visits: 0, openVisits: 0, pictures: 0, pendingEvidence: 0 } }),
+    status: () => Promise.resolve({ startedAt: 0, now: 1, problems: [], platforms: [], storage: STORAGE, clock: CLOCK, counts: { visits: 0, openVisits: 0, pictures: 0, pendingEvidence: 0 } }),
     cameras: () => Promise.resolve([]),
     visits: () => Promise.resolve([]),
     visit: () => Promise.resolve(null),
@@ -21,6 +31,12 @@ function sources(feed: Feed): ApiSources {
     metrics: () => Promise.resolve({ contentType: 'text/plain', text: 'x 1' }),
     site: () => Promise.resolve({ lots: [], cameras: [] }),
     importSite: () => Promise.resolve({ lots: 1, cameras: 0, berths: 0, removedCameras: [], endedVisits: [] }),
+    storage: {
+      status: () => STORAGE,
+      holds: () => Promise.resolve([HOLD]),
+      addHold: (request) => Promise.resolve({ ...HOLD, ...request, until: null, visitUid: request.visitUid ?? null, cameraId: request.cameraId ?? 'c', from: request.from ?? 1, to: request.to ?? null, covers: { segments: 1, bytes: 7, gone: 0 } }),
+      releaseHold: (id, by) => Promise.resolve({ ...HOLD, id, releasedAt: 9, releasedBy: by }),
+    },
   };
 }
 
@@ -38,7 +54,7 @@ describe('the HTTP API', () => {
 
   it('describes every route by OpenAPI', async () => {
     const document = (await app.inject('/api/openapi.json')).json<{ paths: Record<string, unknown> }>();
-    for (const path of ['/api/status', '/api/cameras', '/api/visits', '/api/visits/{uid}', '/api/evidence/{id}', '/api/cameras/{id}/latest.jpg', '/api/events', '/api/site', '/healthz', '/metrics']) {
+    for (const path of ['/api/status', '/api/cameras', '/api/visits', '/api/visits/{uid}', '/api/evidence/{id}', '/api/cameras/{id}/latest.jpg', '/api/events', '/api/site', '/api/storage', '/api/holds', '/api/holds/{id}', '/healthz', '/metrics']) {
       expect(document.paths, path).toHaveProperty([path]);
     }
   });
@@ -63,6 +79,23 @@ describe('the HTTP API', () => {
     const refused = await withoutToken.app.inject({ method: 'PUT', url: '/api/site', payload: site });
     expect(refused.json<{ message: string }>().message).toMatch(/no token is configured/);
     await withoutToken.app.close();
+  });
+
+  it('tells of the disk, and lets footage be held with the token only', async () => {
+    expect((await app.inject('/api/storage')).json()).toEqual(STORAGE);
+    expect((await app.inject('/api/status')).json()).toMatchObject({ storage: { state: 'ok' }, clock: { state: 'off' } });
+    expect((await app.inject('/api/holds?all=true')).json()).toEqual([HOLD]);
+    const headers = { authorization: `Bearer ${TOKEN}` };
+    const payload = { visitUid: 'V1', reason: 'disputed', heldBy: 'Li' };
+    expect((await app.inject({ method: 'POST', url: '/api/holds', payload })).statusCode).toBe(401);
+    const made = await app.inject({ method: 'POST', url: '/api/holds', payload, headers });
+    expect([made.statusCode, made.json()]).toMatchObject([201, { visitUid: 'V1', covers: { segments: 1 } }]);
+    for (const wrong of [{ ...payload, reason: ' ' }, { ...payload, heldBy: undefined }, { ...payload, from: -1 }, { ...payload, extra: 1 }]) {
+      expect((await app.inject({ method: 'POST', url: '/api/holds', payload: wrong, headers })).statusCode).toBe(400);
+    }
+    expect((await app.inject({ method: 'DELETE', url: '/api/holds/3?by=Wang' })).statusCode).toBe(401);
+    expect((await app.inject({ method: 'DELETE', url: '/api/holds/3', headers })).statusCode).toBe(400);
+    expect((await app.inject({ method: 'DELETE', url: '/api/holds/3?by=Wang', headers })).json()).toMatchObject({ releasedBy: 'Wang' });
   });
 
   it('is not open to web pages that point their own name at this machine, nor to others when bound to all addresses', async () => {

@@ -18,6 +18,8 @@ export interface ReadModelParts {
   problems: ProblemBoard;
   startedAt: number;
   now: () => number;
+  storage: () => StatusView['storage'];
+  hostClock: () => StatusView['clock'];
 }
 
 /** What the API shows, put together from the catalogue and the live parts. */
@@ -101,12 +103,14 @@ export class ReadModel {
   }
 
   async status(): Promise<Omit<StatusView, 'version'>> {
-    const { database, links, problems, startedAt, now } = this.#parts;
+    const { database, links, problems, startedAt, now, storage, hostClock } = this.#parts;
     return {
       startedAt,
       now: now(),
       problems: problems.list(),
       platforms: await Promise.all(links.map((link) => link.counts())),
+      storage: storage(),
+      clock: hostClock(),
       counts: await readCounts(database),
     };
   }

@@ -5,6 +5,7 @@ import { BerthwatchError } from '../../base/errors.js';
 import type { Feed } from '../live/feed.js';
 import type { Problem } from '../live/problems.js';
 import { SiteSchema, type Site } from '../config/site.js';
+import { addStorageRoutes, type StorageSources } from './storage-routes.js';
 import type { SiteImport } from '../records/site-store.js';
 import { CameraAnswer, ErrorAnswer, HealthAnswer, StatusAnswer, VisitAnswer, type CameraView, type StatusView, type VisitView } from './schemas.js';
 
@@ -23,6 +24,7 @@ export interface ApiSources {
   metrics(): Promise<{ contentType: string; text: string }>;
   site(): Promise<Site>;
   importSite(site: Site): Promise<SiteImport>;
+  storage: StorageSources;
 }
 
 export interface VisitFilter {
@@ -33,7 +35,7 @@ export interface VisitFilter {
   cameraId: string | null;
 }
 
-type App = FastifyInstance<RawServerDefault, RawRequestDefaultExpression, RawReplyDefaultExpression, FastifyBaseLogger, ZodTypeProvider>;
+export type App = FastifyInstance<RawServerDefault, RawRequestDefaultExpression, RawReplyDefaultExpression, FastifyBaseLogger, ZodTypeProvider>;
 
 const found = <T>(value: T | null, what: string): T => {
   if (value === null) throw new BerthwatchError('not-found', 'API_NOT_FOUND', `there is no ${what}`);
@@ -53,6 +55,8 @@ export function addRoutes(app: App, sources: ApiSources, version: string): void 
     const { contentType, text } = await sources.metrics();
     return reply.type(contentType).send(text);
   });
+
+  addStorageRoutes(app, sources.storage);
 
   app.get('/api/openapi.json', { schema: { hide: true } }, async () => app.swagger());
 

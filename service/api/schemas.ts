@@ -71,12 +71,45 @@ export const VisitAnswer = z.object({
 
 export const ProblemAnswer = z.object({ part: z.string(), message: z.string(), since: z.number() });
 
+export const StorageAnswer = z.object({
+  /** filling: a warning · dropping: the oldest footage is deleted before its time · refusing: nothing is recorded */
+  state: z.enum(['ok', 'filling', 'dropping', 'refusing', 'unknown']),
+  disk: z.object({ totalBytes: z.number(), freeBytes: z.number(), reserveBytes: z.number() }).nullable(),
+  quotaBytes: z.number().nullable(),
+  bytes: z.number(),
+  segments: z.number(),
+  bytesPerDay: z.number().nullable(),
+  /** At the present rates; null: not within a year, or not known yet. */
+  daysLeft: z.number().nullable(),
+  whenFull: z.enum(['refuse', 'drop-oldest']),
+  dropped: z.object({ segments: z.number(), bytes: z.number(), lastAt: z.number().nullable() }),
+  lastPass: z.object({ at: z.number(), tookMs: z.number(), segments: z.number(), bytes: z.number() }).nullable(),
+});
+
+/** The host's clock against time servers. */
+export const ClockAnswer = z.object({
+  state: z.enum(['off', 'unknown', 'ok', 'wrong']),
+  /** To be added to our clock; null: nobody has answered. */
+  offsetMs: z.number().nullable(),
+  delayMs: z.number().nullable(),
+  server: z.string().nullable(),
+  stratum: z.number().nullable(),
+  checkedAt: z.number().nullable(),
+  servers: z.array(z.object({ server: z.string(), offsetMs: z.number().nullable(), delayMs: z.number().nullable(), error: z.string().nullable() })),
+  /** When it was set while the service ran, and by how much. */
+  steps: z.array(z.object({ at: z.number(), byMs: z.number() })),
+  unconfirmedMs: z.number(),
+});
+
 export const StatusAnswer = z.object({
   version: z.string(),
   startedAt: z.number(),
   now: z.number(),
   problems: z.array(ProblemAnswer),
   platforms: z.array(z.object({ platform: z.string(), pending: z.number(), delivered: z.number(), refused: z.number(), oldestPendingAt: z.number().nullable() })),
+  /** The disk of the footage; by camera: /api/storage. */
+  storage: StorageAnswer,
+  clock: ClockAnswer,
   counts: z.object({ visits: z.number(), openVisits: z.number(), pictures: z.number(), pendingEvidence: z.number() }),
 });
 

@@ -1,7 +1,7 @@
 import { isAbsolute, resolve, dirname } from 'node:path';
 import { z } from 'zod';
 import { BerthwatchError } from '../../base/errors.js';
-import { duration, gbId, port, portRange, size } from './value-types.js';
+import { duration, gbId, port, portRange, size, timeServer } from './value-types.js';
 import { readYaml } from './read-yaml.js';
 
 const Platform = z.strictObject({
@@ -66,7 +66,39 @@ export const ConfigSchema = z.strictObject({
       retry: z.strictObject({ first: duration.prefault('2s'), longest: duration.prefault('1m') }).prefault({}),
     })
     .prefault({}),
-  footage: z.strictObject({ segment: duration.prefault('60s'), retention: duration.prefault('30d') }).prefault({}),
+  footage: z
+    .strictObject({
+      segment: duration.prefault('60s'),
+      retention: duration.prefault('30d'),
+      /** Without it nothing is kept for less than 30 days, whatever `retention` says here or in the site. */
+      allowShorterRetention: z.boolean().prefault(false),
+      /** Of the stream that is recorded beside the analysed one; null: as long as that. */
+      secondStreamRetention: duration.nullable().prefault(null),
+      /** Most bytes on the disk: of all cameras, and of each that has none in the site; null: what the disk has. */
+      quota: size.nullable().prefault(null),
+      cameraQuota: size.nullable().prefault(null),
+      /** What to do when disk or quota is full: stop recording, or delete the oldest footage that nobody holds. */
+      whenFull: z.enum(['refuse', 'drop-oldest']).prefault('refuse'),
+      disk: z
+        .strictObject({
+          /** Free bytes below which the disk counts as full, so that the database on it goes on; at most a twentieth of the disk. */
+          reserve: size.prefault('1G'),
+          /** When to warn: fewer free bytes (at most a tenth of the disk), or fewer days left at the present rate. */
+          warnFree: size.prefault('5G'),
+          warnDays: z.number().min(0).max(365).prefault(3),
+        })
+        .prefault({}),
+    })
+    .prefault({}),
+  time: z
+    .strictObject({
+      /** Servers that the host's clock is compared with; null: public ones in China; []: nobody is asked. */
+      ntp: z.array(timeServer).max(16).nullable().prefault(null),
+      every: duration.prefault('15m'),
+      /** Beyond this offset there is an alarm. */
+      alarm: duration.prefault('1s'),
+    })
+    .prefault({}),
   vision: z
     .strictObject({
       /** models/manifest.json of the program unless given. */
@@ -85,6 +117,9 @@ export type Config = z.output<typeof ConfigSchema> & {
   /** Folder that relative paths start from. */
   baseFolder: string;
 };
+/** What the standards ask for: shorter only where somebody says so. */
+export const LEAST_RETENTION_MS = 30 * 86_400_000;
+
 export type PlatformConfig = z.output<typeof Platform>;
 
 /**
@@ -103,6 +138,9 @@ export function finishConfig(values: z.output<typeof ConfigSchema>, baseFolder: 
   if (environment.BERTHWATCH_TOKEN) config.http = { ...config.http, token: environment.BERTHWATCH_TOKEN };
   if (!isLoopback(config.http.host) && config.http.token === null) {
     throw new BerthwatchError('bad-input', 'CONFIG_TOKEN', `http.host is ${config.http.host}, which others can reach: set http.token or BERTHWATCH_TOKEN (16 characters or more)`);
+  }
+  if (config.footage.retention < LEAST_RETENTION_MS && !config.footage.allowShorterRetention) {
+    throw new BerthwatchError('bad-input', 'CONFIG_RETENTION', 'footage.retention is less than 30 days: make it longer, or set footage.allowShorterRetention to true if that is meant');
   }
   const ids = config.platforms.map((platform) => platform.id);
   const twice = ids.find((id, i) => ids.indexOf(id) !== i);

@@ -4,7 +4,7 @@ import { area, boxPolygon, overlapArea, type Point, type Quad } from '../../base
 import type { Berth, CameraSite } from '../../parking/model/berth.js';
 import { AnalysisSchema } from './analysis-windows.js';
 import { CAMERA_KINDS, heightProblem, LocationSchema, StreamsSchema } from './camera-model.js';
-import { gbId } from './value-types.js';
+import { durationText, gbId, sizeText } from './value-types.js';
 
 /** A berth at the picture's edge may be cut by it, but not by more than this leaves. */
 const LEAST_VISIBLE = 2 / 3;
@@ -66,6 +66,9 @@ export const CameraSchema = z
     audio: z.boolean().prefault(true),
     streams: StreamsSchema.prefault({}),
     analysis: AnalysisSchema.prefault({}),
+    /** How long its footage is kept, and how much of it; null: as `footage` in the configuration says. */
+    retention: durationText.nullable().prefault(null),
+    quota: sizeText.nullable().prefault(null),
     lot: z.string(),
     roadSection: z.string().min(1).max(64),
     /** 拍摄方向, printed on evidence. */

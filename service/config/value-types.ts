@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { messageOf } from '../../base/errors.js';
+import { parseTimeServer } from '../time/sntp-client.js';
 import { parseDuration, parseSize } from '../../base/units.js';
 
 function parsedBy(parse: (text: string) => number) {
@@ -19,7 +20,20 @@ export const duration = z.string().transform(parsedBy(parseDuration));
 /** "50M", "4G" → bytes. */
 export const size = z.string().transform(parsedBy(parseSize));
 
+/** As `duration` and `size`, kept as they were written: site files are read back from what was stored. */
+export const durationText = z.string().refine((text) => duration.safeParse(text).success, { error: (issue) => `"${String(issue.input)}" is not a duration; write it like "30d", "90s" or "1h30m"` });
+export const sizeText = z.string().refine((text) => size.safeParse(text).success, { error: (issue) => `"${String(issue.input)}" is not a size; write it like "512K", "50M" or "4G"` });
+
 export const port = z.int().min(0).max(65535);
+
+/** "ntp.example.cn", "192.0.2.1:123". */
+export const timeServer = z.string().superRefine((text, context) => {
+  try {
+    parseTimeServer(text);
+  } catch (error) {
+    context.addIssue({ code: 'custom', message: messageOf(error) });
+  }
+});
 
 /** "30000-30499" → inclusive range. */
 export const portRange = z.string().transform((text, context) => {

@@ -166,6 +166,8 @@ export class Demo {
         dataFolder: './data',
         http: { port: httpPort, token: this.#token },
         gb28181: { serverId: SERVER_ID, domain: SERVER_ID.slice(0, 10), port: sipPort, keepalive: { interval: '5s', missed: 3 }, retry: { first: '500ms', longest: '5s' }, silenceTimeout: '5s' },
+        // The demo asks nothing of the network.
+        time: { ntp: [] },
         platforms: [
           {
             kind: 'qingdao',

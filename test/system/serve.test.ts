@@ -65,6 +65,7 @@ describe.skipIf(!haveTool('ffmpeg'))('berthwatch serve', () => {
       stringify({
         dataFolder: './data',
         http: { port: 0 },
+        time: { ntp: [] },
         gb28181: { serverId: SERVER_ID, domain: SERVER_ID.slice(0, 10), port: 0, mediaPorts: `${ports}-${ports + 99}`, retry: { first: '300ms', longest: '2s' } },
       }),
     );

@@ -103,6 +103,7 @@ export class Street {
           retry: { first: '300ms', longest: '3s' },
         },
         footage: { segment: '4s' },
+        time: { ntp: [] },
         vision: { manifest },
         platforms: [
           {
