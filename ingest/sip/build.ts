@@ -1,5 +1,5 @@
-import { randomBytes } from 'node:crypto';
 import { formatVia, listValues, parseVia, tagOf } from './header-values.js';
+import { randomHex } from './random-hex.js';
 import { NO_BODY, SipHeaders, type SipRequest, type SipResponse } from './message.js';
 import type { SocketAddress } from './flow.js';
 
@@ -33,16 +33,16 @@ export function reasonPhrase(status: number): string {
 
 /** 16 random hexadecimal digits, for tags. */
 export function newTag(): string {
-  return randomBytes(8).toString('hex');
+  return randomHex(8);
 }
 
 /** RFC 3261 8.1.1.7: the magic cookie and 96 random bits, so that a stranger cannot answer in a device's place. */
 export function newBranch(): string {
-  return `z9hG4bK${randomBytes(12).toString('hex')}`;
+  return `z9hG4bK${randomHex(12)}`;
 }
 
 export function newCallId(host: string): string {
-  return `${randomBytes(16).toString('hex')}@${host}`;
+  return `${randomHex(16)}@${host}`;
 }
 
 export interface ResponseParts {

@@ -1,6 +1,7 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import type { Clock } from '../../base/clock.js';
 import { sameText } from './digest.js';
+import { randomHex } from './random-hex.js';
 
 export interface NonceStoreOptions {
   clock: Clock;
@@ -43,7 +44,7 @@ export class NonceStore {
 
   issue(host: string): string {
     const stamp = Math.floor(this.#options.clock.monotonic()).toString(16).padStart(12, '0');
-    const body = stamp + randomBytes(8).toString('hex');
+    const body = stamp + randomHex(8);
     return body + this.#seal(body, host);
   }
 
