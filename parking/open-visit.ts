@@ -5,6 +5,7 @@ import type { Rest } from './ground/rest.js';
 import { visitUid } from './identity.js';
 import { enterInstants } from './instants.js';
 import type { Visit } from './model/visit.js';
+import { withoutReading } from './plate/bare.js';
 import { readingsOfResting, votePlate } from './plate/vote.js';
 import type { BerthState, Sample } from './state.js';
 import { lastSample, leading } from './tracks.js';
@@ -30,7 +31,8 @@ export function openVisit(frame: Frame, b: number, berth: BerthState, sighting: 
   const overlap = overlaps[b];
   if (!begin || !overlap) return false;
   const readings = readingsOfResting(track.readings, begin.t);
-  const plate = votePlate(readings);
+  const verdict = votePlate(readings);
+  const plate = verdict.status === 'read' ? verdict : withoutReading(track, frame.p);
   const uid = visitUid(ground.berth, begin.t);
   const visit: Visit = {
     id: uid,

@@ -47,6 +47,10 @@ export interface ParkingParameters {
   hiddenShare: number;
   /** For this long after the occupant was last found, a berth that still looks taken by itself is not called empty. */
   blindSeconds: number;
+  /** Looks at an end of a vehicle without any plate after which it is said to carry none, */
+  bareLooks: number;
+  /** …and how wide the vehicle must be in the picture for such a look to count. */
+  bareWidthPixels: number;
   /** Vehicles below this detector score are not looked at. */
   minimumScore: number;
   /** Two footprints that share more than this of the smaller one are one vehicle seen twice. */
@@ -82,6 +86,8 @@ export const DEFAULT_PARAMETERS: ParkingParameters = {
   restGapSeconds: 2.2,
   hiddenShare: 0.35,
   blindSeconds: 120,
+  bareLooks: 8,
+  bareWidthPixels: 200,
   minimumScore: 0.25,
   sharedGround: 0.5,
   healthSeconds: 4,

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { DEFAULT_PARAMETERS } from './parameters.js';
 import { reduce } from './reduce.js';
 import { initialState } from './state.js';
 import { replay, story } from './testing/replay.js';
@@ -59,6 +60,21 @@ describe('reduce: enter and leave', () => {
     expect(events.map((e) => e.type)).toEqual(['entered', 'left']);
     near((events[1] as { visit: { leftAt: number } }).visit.leftAt, 58, 1.5);
     expect((events[1]?.at ?? 0) - START).toBeGreaterThan(170_000);
+  });
+
+  const bare: Actor = { ...A, plate: null, view: 'rear' };
+  const seenWide: Partial<Parameters<typeof replay>[2]> = { parameters: { ...DEFAULT_PARAMETERS, bareWidthPixels: 60 } };
+  const plateOf = (actors: Actor[], more: typeof seenWide): unknown => run(actors, 90, {}, more).events.flatMap((e) => (e.type === 'entered' && e.visit.berthId === 'b2' ? [e.visit.plate.status] : []));
+
+  it('says that a vehicle carries no plate where an end of it was seen well and often', () => {
+    expect(plateOf([bare], seenWide)).toEqual(['none']);
+  });
+
+  it('says 未识别 where the plate may be out of sight', () => {
+    expect(plateOf([{ ...bare, view: 'side' }], seenWide)).toEqual(['unread']);
+    expect(plateOf([bare], { parameters: { ...DEFAULT_PARAMETERS, bareWidthPixels: 2000 } })).toEqual(['unread']);
+    const unreadable: Actor = { ...A, view: 'rear', readable: (t) => t >= 14 && t <= 16, plate: { text: '', colour: 'blue' } };
+    expect(plateOf([unreadable], seenWide)).toEqual(['unread']);
   });
 
   it('works on boxes without footprints', () => {

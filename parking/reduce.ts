@@ -67,7 +67,7 @@ export function reduce(
   const grounds = siteGround(site, observation.width, observation.height);
   const holders = berths.map((b) => b.occupant?.trackKey ?? null);
   const vehicles = parkingVehicles(observation, p);
-  const tracks = follow(next, vehicles, observation, heldTracks(berths));
+  const tracks = follow(next, vehicles, observation, heldTracks(berths), p);
   const sightings: Sighting[] = tracks.map((track, i) => {
     const sample = lastSample(track);
     return { vehicle: vehicles[i] as ObservedVehicle, track, sample, overlaps: grounds.map((ground) => overlapOf(ground, sample)) };

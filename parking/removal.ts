@@ -14,7 +14,7 @@ import { copyState, type CameraState } from './state.js';
 export function endVisits(state: CameraState, site: CameraSite, berthIds: ReadonlySet<string>, parameters: ParkingParameters = DEFAULT_PARAMETERS): { state: CameraState; events: ParkingEvent[] } {
   const next = copyState(state);
   const events: ParkingEvent[] = [];
-  const frame: Frame = { state: next, site, grounds: [], berths: next.berths, sightings: [], assigned: [], now: state.lastObservedAt ?? 0, doubtful: true, inferred: false, p: parameters, events };
+  const frame: Frame = { state: next, site, grounds: [], berths: next.berths, sightings: [], assigned: [], looksTaken: [], now: state.lastObservedAt ?? 0, doubtful: true, inferred: false, p: parameters, events };
   for (const berth of next.berths) if (berth.occupant && berthIds.has(berth.berthId)) closeVisit(frame, berth, null, berth.occupant.lastOverlap.t, null);
   next.berths = next.berths.filter((berth) => !berthIds.has(berth.berthId));
   return { state: next, events };

@@ -54,6 +54,10 @@ export interface Track {
   /** Mean detector score over all looks. */
   score: number;
   looks: number;
+  /** Looks on which a plate would have had to show and none did. */
+  bareLooks: number;
+  /** A plate was found at some time, read or not. */
+  plated: boolean;
 }
 
 /** The comparison after a long time unseen: is it still the same vehicle? */
@@ -141,6 +145,8 @@ export function copyState(state: CameraState): CameraState {
   return {
     ...state,
     tracks: state.tracks.map((t) => ({
+      // A state stored by an older program has not these two; such a track is never called plateless.
+      ...{ bareLooks: 0, plated: true },
       ...t,
       samples: [...t.samples],
       readings: [...t.readings],

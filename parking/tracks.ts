@@ -4,6 +4,7 @@ import { withoutDoubles } from './doubles.js';
 import { boxOf, flattenBox, flattenQuad } from './flat.js';
 import type { ParkingParameters } from './parameters.js';
 import { addReading, readingOf } from './plate/ballot.js';
+import { plateShouldShow } from './plate/bare.js';
 import type { CameraState, Sample, Tally, Track } from './state.js';
 
 /** Bounds of the state: most tracks, most sightings a track, longest memory of a vehicle out of sight. */
@@ -166,18 +167,22 @@ function thin(samples: Sample[], limit: number): void {
 export function lookAfresh(track: Track, vehicle: ObservedVehicle, t: number): void {
   const reading = readingOf(vehicle, t);
   track.readings = reading ? [reading] : [];
+  track.bareLooks = 0;
+  track.plated = vehicle.plate !== null;
   track.classes = [{ value: vehicle.class, weight: vehicle.score }];
   track.types = [{ value: vehicle.type, weight: vehicle.score }];
   track.colours = [{ value: vehicle.bodyColour, weight: vehicle.bodyColourConfidence }];
 }
 
-function update(track: Track, vehicle: ObservedVehicle, observation: Observation, held: boolean): void {
+function update(track: Track, vehicle: ObservedVehicle, observation: Observation, held: boolean, p: ParkingParameters): void {
   track.visionId = vehicle.trackId;
   track.lastSeenAt = observation.capturedAt;
   track.samples.push(sampleOf(vehicle, observation));
   // A gated frame repeats the last look: it is no new evidence of anything but rest.
   if (observation.basis !== 'inferred') return;
   track.looks += 1;
+  if (vehicle.plate) track.plated = true;
+  else if (plateShouldShow(vehicle, observation, p)) track.bareLooks = Math.min(1_000, track.bareLooks + 1);
   track.score = Math.round((track.score + (vehicle.score - track.score) / track.looks) * 1e6) / 1e6;
   addTally(track.classes, vehicle.class, vehicle.score);
   addTally(track.types, vehicle.type, vehicle.score);
@@ -196,7 +201,7 @@ export function trimTrails(tracks: readonly Track[], inBerth: ReadonlySet<Track>
  * Follows the vehicles of an observation. Changes `state.tracks`; gives each vehicle's track, in the vehicles' order.
  * @param held keys of tracks that occupy a berth: they are remembered longer
  */
-export function follow(state: CameraState, vehicles: readonly ObservedVehicle[], observation: Observation, held: ReadonlySet<number>): Track[] {
+export function follow(state: CameraState, vehicles: readonly ObservedVehicle[], observation: Observation, held: ReadonlySet<number>, p: ParkingParameters): Track[] {
   const now = observation.capturedAt;
   state.tracks = state.tracks.filter((track) => now - track.lastSeenAt <= (held.has(track.key) ? FORGET_HELD_MS : FORGET_MS));
   const links = associate(state.tracks, vehicles, now);
@@ -216,9 +221,11 @@ export function follow(state: CameraState, vehicles: readonly ObservedVehicle[],
         colours: [],
         score: 0,
         looks: 0,
+        bareLooks: 0,
+        plated: false,
       };
     }
-    update(track, vehicle, observation, held.has(track.key));
+    update(track, vehicle, observation, held.has(track.key), p);
     return track;
   });
   const known = new Set(state.tracks);

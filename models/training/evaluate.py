@@ -14,6 +14,7 @@ import numpy as np
 import onnxruntime as ort
 
 import card
+from charset import COLOURS
 import detection_eval
 import grammar
 import plate_data
@@ -170,6 +171,8 @@ def plates():
                 ious.append(o)
         out[name] = {"plates": n, "found": round(found / n, 4), "iou": round(float(np.mean(ious)), 3), "withoutPlate": without, "falseFinds": int(false)}
         print("plates", name, out[name], flush=True)
+    out["falsePlates"] = false_plates(s, reader, list(sources.values()))
+    print("false plates", out["falsePlates"], flush=True)
     # end to end on real pictures: a crop as wide as a car around the plate, found, straightened at full resolution, read
     rng, n, found, right = np.random.default_rng(7), 0, 0, 0
     for r in rows_of("scenes.tsv"):
@@ -198,6 +201,34 @@ def plates():
     print("end to end", out["endToEndCcpd"], flush=True)
     out["msOneCore"] = cost(s, (1, 3, plate_net.HEIGHT, plate_net.WIDTH))
     return out
+
+
+READABLE = 0.3  # thresholds.character of the manifest
+
+
+def false_plates(s, reader, sources, wanted=600):
+    """Crops that show no plate: how many give one all the same, read at all and read so surely that one reading would count."""
+    rng = np.random.default_rng(77)
+    out = {"vehicles": 0, "found": 0, "read": 0, "accepted": 0}
+    for source in sources:
+        seen = 0
+        while seen < wanted:
+            img, q, others = source.sample(rng)
+            if q is not None:
+                continue
+            img = plate_data.tone(rng, img)
+            seen += 1
+            score, corners = find(s, img)
+            if score <= SCORE or any(quad_iou(corners, o) > 0.1 for o in others):
+                continue
+            out["found"] += 1
+            m = cv2.getPerspectiveTransform(corners.astype(np.float32), np.array([[0, 0], [PW, 0], [PW, PH], [0, PH]], np.float32))
+            texts, colours, _, flags, weakest = read(reader, [cv2.warpPerspective(img, m, (PW, PH), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)])
+            plate = flags[0] and any(grammar.fits(r, texts[0]) for r in grammar.RULES[COLOURS[colours[0]]])
+            out["read"] += bool(plate and weakest[0] >= READABLE)
+            out["accepted"] += bool(plate and weakest[0] >= ACCEPT_SINGLE)
+        out["vehicles"] += seen
+    return out | {"acceptedPerThousand": round(1000 * out["accepted"] / out["vehicles"], 2)}
 
 
 def shares(texts, colours, rows, flags, _weakest, want_t, want_c=None, want_r=None):

@@ -5,7 +5,7 @@ import { readingWeight } from './ballot.js';
 
 /**
  * The plate that a vehicle's readings agree on under GA 36; `unread` where they do not agree well enough: a wrong record
- * costs somebody money. `none` is never said from readings alone: from one camera, a plate not seen may be at the other end.
+ * costs somebody money. `none` is never said from readings alone (`bare.ts`).
  */
 export function votePlate(readings: readonly BallotEntry[]): VisitPlate {
   const result = vote(readings.map((e) => ({ text: e.text, colour: e.colour, colourConfidence: e.colourConfidence, characterConfidences: e.confidences, score: e.score })));

@@ -2,6 +2,7 @@ import type { Observation } from '../../vision/observation.js';
 import { changeSuspected } from '../change.js';
 import type { CameraSite } from '../model/berth.js';
 import type { ParkingEvent } from '../model/visit.js';
+import { DEFAULT_PARAMETERS, type ParkingParameters } from '../parameters.js';
 import { reduce } from '../reduce.js';
 import { initialState, type CameraState } from '../state.js';
 
@@ -18,6 +19,7 @@ export interface ReplayOptions {
   state?: CameraState;
   /** Store and load the state after every observation. */
   roundTrip?: boolean;
+  parameters?: ParkingParameters;
 }
 
 export interface Replayed {
@@ -31,7 +33,7 @@ export interface Replayed {
 
 /** Does what the analysis loop does: key frames, and the frames before one where something changed. */
 export function replay(site: CameraSite, look: (t: number) => Observation, options: ReplayOptions): Replayed {
-  const { from = 0, to, keyEvery = 2, refineEvery = 0.2, outages = [], roundTrip = false } = options;
+  const { from = 0, to, keyEvery = 2, refineEvery = 0.2, outages = [], roundTrip = false, parameters = DEFAULT_PARAMETERS } = options;
   let state = options.state ?? initialState(site.cameraId);
   const events: ParkingEvent[] = [];
   const frames: number[] = [];
@@ -39,7 +41,7 @@ export function replay(site: CameraSite, look: (t: number) => Observation, optio
   const take = (t: number): void => {
     const observation = look(t);
     frames.push(observation.capturedAt);
-    const result = reduce(state, observation, site);
+    const result = reduce(state, observation, site, parameters);
     events.push(...result.events);
     state = roundTrip ? (JSON.parse(JSON.stringify(result.state)) as CameraState) : result.state;
   };

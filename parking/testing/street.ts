@@ -1,5 +1,5 @@
 import type { Box, Point, Quad } from '../../base/geometry.js';
-import type { BodyColour, Observation, ObservedVehicle, PictureHealth, PlateColour, VehicleClass } from '../../vision/observation.js';
+import type { BodyColour, Observation, ObservedVehicle, PictureHealth, PlateColour, VehicleClass, VehicleView } from '../../vision/observation.js';
 import type { Berth, CameraSite } from '../model/berth.js';
 
 /**
@@ -72,6 +72,7 @@ export interface Actor {
   readable?: (t: number) => boolean;
   colour?: BodyColour;
   class?: VehicleClass;
+  view?: VehicleView;
   length?: number;
   width?: number;
   height?: number;
@@ -183,7 +184,8 @@ export function observe(actors: readonly Actor[], t: number, options: ObserveOpt
       class: s.actor.class ?? 'car',
       type: s.actor.class === 'truck' || s.actor.class === 'bus' ? 'large' : 'small',
       bodyColour: s.actor.colour ?? 'white',
-      bodyColourConfidence: 0.9, view: null,
+      bodyColourConfidence: 0.9,
+      view: s.actor.view ?? null,
       footprint: options.boxesOnly ? null : (s.quad.map((p) => [p[0] + jitter(), p[1] + jitter()]) as unknown as Quad),
       plate: readable
         ? {
