@@ -16,10 +16,12 @@ import { intakeKey, type Site, type SiteCamera } from './config/site.js';
 import { Core } from './core.js';
 import { CameraStream } from './live/camera-stream.js';
 import { Feed } from './live/feed.js';
+import { MediaCalls } from './live/media-calls.js';
 import type { LiveStream, StreamStatus, UnitSink } from './live/live-stream.js';
 import { ProblemBoard } from './live/problems.js';
 import { RtspStream } from './live/rtsp-stream.js';
 import { createMetrics } from './metrics.js';
+import { DialogRecords } from './records/dialog-records.js';
 import { buildPlatform } from './platforms/build-platform.js';
 import { PlatformLink } from './platforms/platform-link.js';
 
@@ -47,8 +49,7 @@ export class BerthwatchService {
   #links: PlatformLink[] = [];
   #gb: GbServer | null = null;
   #api: FastifyInstance | null = null;
-  #ports: PortPool | null = null;
-  #ssrcs: SsrcPool | null = null;
+  #calls: MediaCalls | null = null;
   #cancelTimers: (() => void)[] = [];
   #startedAt = 0;
   /** Site changes and the end come one after the other. */
@@ -94,6 +95,7 @@ export class BerthwatchService {
     await this.#api?.close();
     await Promise.all([...this.#streams.values()].map((stream) => stream.close()));
     await this.#gb?.close();
+    await this.#calls?.close();
     await Promise.all(this.#links.map((link) => link.close()));
     await this.#core?.close();
   }
@@ -128,8 +130,6 @@ export class BerthwatchService {
   async #startIngest(core: Core): Promise<number> {
     const { config, clock, logger } = this.#options;
     const gbConfig = config.gb28181;
-    this.#ports = new PortPool({ ...gbConfig.mediaPorts, clock });
-    this.#ssrcs = new SsrcPool({ serverId: gbConfig.serverId, clock });
     const gb = new GbServer({
       serverId: gbConfig.serverId,
       domain: gbConfig.domain,
@@ -144,6 +144,7 @@ export class BerthwatchService {
       clock,
       logger,
       dateHeader: gbConfig.dateHeader,
+      dialogs: new DialogRecords(core.database),
       stillSending: (deviceId) => [...this.#streams].some(([cameraId, stream]) => stream.status.state === 'streaming' && this.#cameraOf(core, cameraId)?.gb28181?.deviceId === deviceId),
     });
     this.#gb = gb;
@@ -153,6 +154,19 @@ export class BerthwatchService {
     });
     gb.on('offline', ({ device, reason }) => this.#feed.publish('device-offline', { deviceId: device.id, reason }));
     await gb.start();
+    this.#calls = new MediaCalls({
+      server: gb,
+      ports: new PortPool({ ...gbConfig.mediaPorts, clock }),
+      ssrcs: new SsrcPool({ serverId: gbConfig.serverId, clock }),
+      clock,
+      logger,
+      bindHost: gbConfig.host,
+      mediaHost: gbConfig.advertisedHost ?? gbConfig.host,
+      mediaMode: gbConfig.mediaMode,
+      sharedPort: gbConfig.sharedMediaPort,
+      firstPacketTimeoutMs: gbConfig.firstPacketTimeout,
+      silenceTimeoutMs: gbConfig.silenceTimeout,
+    });
     this.#follow(core);
     return gb.address.udpPort;
   }
@@ -192,19 +206,14 @@ export class BerthwatchService {
   #stream(camera: SiteCamera, core: Core): LiveStream {
     const { config, clock, logger } = this.#options;
     const { gb28181, rtsp } = config;
-    if (!this.#gb || !this.#ports || !this.#ssrcs) throw new BerthwatchError('internal', 'SERVICE_ORDER', 'streams were started before signalling');
+    if (!this.#gb || !this.#calls) throw new BerthwatchError('internal', 'SERVICE_ORDER', 'streams were started before signalling');
     const common = { camera, sink: this.#sink(camera, core), clock, logger: logger.child({ cameraId: camera.id }), onState: this.#onState(camera) };
     if (camera.rtsp) return new RtspStream({ ...common, timeoutMs: rtsp.timeout, retry: { firstMs: rtsp.retry.first, longestMs: rtsp.retry.longest } });
     return new CameraStream({
       ...common,
+      stream: camera.streams.record === 'sub' ? 'sub' : 'main',
       server: this.#gb,
-      ports: this.#ports,
-      ssrcs: this.#ssrcs,
-      isForeignSsrc: (ssrc) => [...this.#streams].some(([cameraId, stream]) => cameraId !== camera.id && stream.ssrc === ssrc),
-      bindHost: gb28181.host,
-      mediaHost: gb28181.advertisedHost ?? gb28181.host,
-      firstPacketTimeoutMs: gb28181.firstPacketTimeout,
-      silenceTimeoutMs: gb28181.silenceTimeout,
+      calls: this.#calls,
       retry: { firstMs: gb28181.retry.first, longestMs: gb28181.retry.longest },
       onMediaEvent: (event: MediaEvent) => this.#metrics.mediaEvents.inc({ camera: camera.id, event: event.type }),
     });

@@ -68,17 +68,47 @@ export function badAnswer(facts: InviteFacts, problem: string): string {
   return `${name(facts)} accepted INVITE, but ${problem}`;
 }
 
+/** What is known of a call whose media never came. */
+export interface MediaSigns {
+  /** Oddities of the answer (`MediaAnswer.notes`), and of what came to the port (`MediaReceiver.hints`). */
+  notes?: readonly string[];
+  /** Where the device's signalling comes from. */
+  peerHost?: string | null;
+  /** TCP active: what was dialled, and why that failed. */
+  dial?: { host: string; port: number; failure: string | null } | null;
+}
+
 /** For the code that owns the media port: signalling went well and then nothing came. */
-export function noMedia(facts: InviteFacts, waitedMs: number, notes: readonly string[], dial: { host: string; port: number; failure: string | null } | null = null): string {
+export function noMedia(facts: InviteFacts, waitedMs: number, { notes = [], peerHost = null, dial = null }: MediaSigns): string {
   const seconds = Math.round(waitedMs / 100) / 10;
+  const unreachable = peerHost === null || facts.transport === 'tcp-active' ? null : advertisedInVain(facts.mediaHost, peerHost);
+  const also = [...(unreachable ? [unreachable] : []), ...notes];
+  const tail = also.length > 0 ? ` (also: ${also.join('; ')})` : '';
   if (facts.transport === 'tcp-active') {
     const told = dial ? `${uriHost(dial.host)}:${dial.port}` : 'an address that it did not name';
-    return `${name(facts)} answered INVITE and listens at TCP ${told}, but no packet came from there in ${seconds} s${dial?.failure ? ` (${dial.failure})` : ''}: check that this address can be reached from here (firewall, NAT, the camera's own idea of its address), or use tcp-passive${notes.length > 0 ? ` (also: ${notes.join('; ')})` : ''}`;
+    return `${name(facts)} answered INVITE and listens at TCP ${told}, but no packet came from there in ${seconds} s${dial?.failure ? ` (${dial.failure})` : ''}: check that this address can be reached from here (firewall, NAT, the camera's own idea of its address), or use tcp-passive${tail}`;
   }
   const target = `${uriHost(facts.mediaHost)}:${facts.mediaPort}`;
   const check =
     facts.transport === 'udp'
       ? `check that UDP ${target} can be reached from the camera (firewall, NAT, the advertised media address), or try TCP`
-      : `no connection was made to TCP ${target}: check that it can be reached from the camera (firewall, NAT, the advertised media address), or try UDP`;
-  return `${name(facts)} answered INVITE but no packet came to ${target} in ${seconds} s: ${check}${notes.length > 0 ? ` (also: ${notes.join('; ')})` : ''}`;
+      : `check that TCP ${target} can be reached from the camera (firewall, NAT, the advertised media address), or try UDP`;
+  return `${name(facts)} answered INVITE but no packet came to ${target} in ${seconds} s: ${check}${tail}`;
+}
+
+/** A stream was there and is not any more. */
+export function mediaStopped(facts: InviteFacts, silentMs: number): string {
+  return `${name(facts)} stopped sending ${Math.round(silentMs / 1000)} s ago without a word: its network may be down, or it restarted; it is asked again`;
+}
+
+const LOOPBACK = /^(?:127\.|::1$|localhost$)/;
+const PRIVATE = /^(?:10\.|192\.168\.|172\.(?:1[6-9]|2\d|3[01])\.|169\.254\.|f[cd][0-9a-f]{2}:|fe80:)/i;
+
+/** Why the address that the camera was told cannot be reached from where it is; null where it may be. */
+function advertisedInVain(mediaHost: string, peerHost: string): string | null {
+  if (LOOPBACK.test(mediaHost)) return LOOPBACK.test(peerHost) ? null : `the media address ${mediaHost} means the camera itself when it reads it: set gb28181.advertisedHost to this server's address`;
+  if (PRIVATE.test(mediaHost) && !PRIVATE.test(peerHost) && !LOOPBACK.test(peerHost)) {
+    return `the media address ${mediaHost} is private, while the camera comes from ${peerHost} outside: set gb28181.advertisedHost to the address that it can reach`;
+  }
+  return null;
 }

@@ -115,7 +115,7 @@ describe('answers', () => {
 
   it('lead to words for the case that nothing comes', () => {
     const facts = { deviceId: '1', channelId: '1', transport: 'udp' as const, mediaHost: '10.0.0.5', mediaPort: 30_002 };
-    expect(noMedia(facts, 10_000, ['x'])).toBe(
+    expect(noMedia(facts, 10_000, { notes: ['x'] })).toBe(
       'camera 1 answered INVITE but no packet came to 10.0.0.5:30002 in 10 s: check that UDP 10.0.0.5:30002 can be reached from the camera (firewall, NAT, the advertised media address), or try TCP (also: x)',
     );
   });

@@ -1,5 +1,5 @@
 import type { AudioCodec, AudioUnit } from '../audio-unit.js';
-import type { CaptureClock } from './capture-clock.js';
+import type { PictureClock } from './capture-clock.js';
 
 /** Sound on its way to its place in time. */
 export interface UnplacedAudio {
@@ -25,11 +25,11 @@ const MAX_DEVIATION_TICKS = 45_000;
  */
 export class AudioPlacer {
   readonly #cameraId: string;
-  readonly #clock: CaptureClock;
+  readonly #clock: PictureClock;
   /** Where the next frame stands if it says nothing. */
   #next: number | null = null;
 
-  constructor(cameraId: string, clock: CaptureClock) {
+  constructor(cameraId: string, clock: PictureClock) {
     this.#cameraId = cameraId;
     this.#clock = clock;
   }

@@ -20,6 +20,15 @@ export interface Discontinuity {
   offByMs: number;
 }
 
+/** Gives the pictures of a stream their time. */
+export interface PictureClock {
+  /** @param ticks unwrapped, in decode order; @param arrivalWallMs of the picture's first byte */
+  place(ticks: number, arrivalWallMs: number): Placement;
+  /** See `CaptureClock.locate` and `ticksAt`. */
+  locate(ticks: number): { pts: number; capturedAt: number } | null;
+  ticksAt(arrivalWallMs: number): number | null;
+}
+
 export interface CaptureClockOptions {
   /** Fastest correction toward the arrival times, parts of one. */
   maxSlew?: number;
@@ -43,7 +52,7 @@ const MAX_BACK_TICKS = 90_000;
  * `capturedAt` never falls. Where our wall clock is set back, the time line goes on from where it was (footage must stay
  * in order) until the wall clock has caught up or the session ends.
  */
-export class CaptureClock {
+export class CaptureClock implements PictureClock {
   readonly #maxSlew: number;
   readonly #settleMs: number;
   readonly #maxErrorMs: number;

@@ -3,6 +3,7 @@ import { BerthwatchError, messageOf } from '../../base/errors.js';
 import type { Logger } from '../../base/logger.js';
 import type { AccessUnit } from '../access-unit.js';
 import type { AudioUnit } from '../audio-unit.js';
+import type { PictureClock } from './capture-clock.js';
 import type { MediaEvent } from './media-event.js';
 import { plainHost, type MediaTransport, type MediaTransportKind } from './media-transport.js';
 import type { PayloadFormat } from './pipeline.js';
@@ -35,6 +36,8 @@ export interface MediaReceiverOptions {
   isForeignSsrc?: (ssrc: number) => boolean;
   /** RTP payload types of the SDP; without it: 96 PS, 98 H.264, 99 and 100 H.265, and PS by its bytes. */
   payloadFormats?: ReadonlyMap<number, PayloadFormat>;
+  /** When pictures were taken, where they are not live. */
+  pictureClock?: PictureClock;
   clock: Clock;
   logger: Logger;
   /** Without a packet for so long after `start` (or `agree`), a `silence` event says so. */
@@ -90,6 +93,7 @@ export class MediaReceiver {
     this.#intake = new StreamIntake({
       cameraId: options.cameraId,
       reorder: options.transport === 'udp',
+      ...(options.pictureClock ? { pictureClock: options.pictureClock } : {}),
       ...(options.payloadFormats ? { payloadFormats: options.payloadFormats } : {}),
       expectedSsrc: options.expectedSsrc,
       strictSsrc: options.strictSsrc,

@@ -3,7 +3,7 @@ import type { AudioUnit } from '../audio-unit.js';
 import { AccessUnitAssembler, type CodedPicture, type DropReason } from './access-unit-assembler.js';
 import { AudioPlacer, type UnplacedAudio } from './audio-placer.js';
 import { AudioReader } from './audio-reader.js';
-import { CaptureClock } from './capture-clock.js';
+import { CaptureClock, type PictureClock } from './capture-clock.js';
 import { customaryCodec, H26xDepayloader, looksLikePs } from './h26x-payload.js';
 import type { MediaEvent } from './media-event.js';
 import { PsDemuxer } from './ps-demuxer.js';
@@ -21,6 +21,8 @@ export interface PipelineOptions {
   /** RTP payload type → format as negotiated; others are told apart by their bytes and by custom. */
   payloadFormats?: ReadonlyMap<number, PayloadFormat>;
   maxUnitBytes?: number;
+  /** When pictures were taken; by default they are live (`CaptureClock`). */
+  pictureClock?: PictureClock;
   onUnit(unit: AccessUnit): void;
   /** Sound beside the pictures; without it sound is skipped unread. What it throws ends nothing: the sound is counted as dropped. */
   onAudio?: ((unit: AudioUnit) => void) | undefined;
@@ -64,7 +66,7 @@ export class MediaPipeline {
   readonly #ps: PsDemuxer;
   readonly #assembler: AccessUnitAssembler;
   readonly #timeline = new StreamTimeline();
-  readonly #clock = new CaptureClock();
+  readonly #clock: PictureClock;
   readonly #lastEvents = new Map<string, number>();
   readonly #dropped: Record<DropReason, number> = { 'no-keyframe': 0, 'no-parameters': 0, damaged: 0, 'too-large': 0 };
   readonly #unreported = new Map<DropReason, number>();
@@ -109,6 +111,7 @@ export class MediaPipeline {
       streamMap: (video) => this.#streamMap(video),
       damage: (what) => this.#damage(`program stream: ${what}`),
     });
+    this.#clock = options.pictureClock ?? new CaptureClock();
     this.#placer = new AudioPlacer(options.cameraId, this.#clock);
     this.#sound = new AudioReader({
       frame: (frame) => this.#handOnAudio({ ...frame, ticks: frame.pts === null ? null : this.#timeline.beside(frame.pts) }),

@@ -55,6 +55,7 @@ export class ReadModel {
       stream: {
         state: stream?.status.state ?? 'none',
         diagnosis: stream?.status.diagnosis ?? null,
+        lastFailure: stream?.status.lastFailure ?? null,
         codec: stream?.status.codec ?? null,
         transport: camera.gb28181?.transport ?? (camera.rtsp ? `rtsp-${camera.rtsp.transport}` : null),
         lastUnitAt: stream?.status.lastUnitAt ?? null,

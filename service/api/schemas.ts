@@ -34,6 +34,8 @@ export const CameraAnswer = z.object({
     state: z.enum(['none', 'waiting', 'inviting', 'streaming']),
     /** Why there is no stream, for people. */
     diagnosis: z.string().nullable(),
+    /** Why it failed or ended last, kept when it runs again. */
+    lastFailure: z.object({ at: z.number(), message: z.string() }).nullable(),
     codec: z.string().nullable(),
     transport: z.string().nullable(),
     lastUnitAt: z.number().nullable(),

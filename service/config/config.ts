@@ -2,6 +2,7 @@ import { isAbsolute, resolve, dirname } from 'node:path';
 import { z } from 'zod';
 import { BerthwatchError } from '../../base/errors.js';
 import { duration, gbId, port, portRange, size, timeServer } from './value-types.js';
+import { MEDIA_MODES } from '../../ingest/media/media-transport.js';
 import { readYaml } from './read-yaml.js';
 
 const Platform = z.strictObject({
@@ -51,6 +52,10 @@ export const ConfigSchema = z.strictObject({
       keepalive: z.strictObject({ interval: duration.prefault('60s'), missed: z.int().min(1).max(20).prefault(3) }).prefault({}),
       dateHeader: z.boolean().prefault(true),
       mediaPorts: portRange.prefault('30000-30499'),
+      /** A port for each stream, or one for all of them, told apart by SSRC; cameras may differ. */
+      mediaMode: z.enum(MEDIA_MODES).prefault('port-per-stream'),
+      /** UDP and TCP, and the one above for RTCP; opened when a camera uses it. */
+      sharedMediaPort: port.prefault(30500),
       /** No packet after an accepted INVITE: the session is ended and diagnosed. */
       firstPacketTimeout: duration.prefault('10s'),
       /** No packet on a running stream: the session is ended and invited again. */

@@ -5,6 +5,7 @@ import type { Berth, CameraSite } from '../../parking/model/berth.js';
 import { AnalysisSchema } from './analysis-windows.js';
 import { CAMERA_KINDS, heightProblem, LocationSchema, StreamsSchema } from './camera-model.js';
 import { durationText, gbId, sizeText } from './value-types.js';
+import { MediaKeys } from './media-keys.js';
 
 /** A berth at the picture's edge may be cut by it, but not by more than this leaves. */
 const LEAST_VISIBLE = 2 / 3;
@@ -58,7 +59,13 @@ export const CameraSchema = z
     /** False: nothing is taken in from it; what its footage already holds is still analysed, and its visits stay. */
     enabled: z.boolean().prefault(true),
     gb28181: z
-      .strictObject({ deviceId: gbId, channelId: gbId, password: z.string().min(1).nullable().prefault(null), transport: z.enum(MEDIA_TRANSPORTS).prefault('tcp-passive') })
+      .strictObject({
+        deviceId: gbId,
+        channelId: gbId,
+        password: z.string().min(1).nullable().prefault(null),
+        transport: z.enum(MEDIA_TRANSPORTS).prefault('tcp-passive'),
+        ...MediaKeys,
+      })
       .nullable()
       .prefault(null),
     rtsp: RtspSchema.nullable().prefault(null),

@@ -14,11 +14,13 @@ export interface StreamStatus {
   state: 'none' | 'waiting' | 'inviting' | 'streaming';
   /** Why there is no stream, for people. */
   diagnosis: string | null;
+  /** Why it failed or ended last; kept when it runs again. `at` in Unix ms. */
+  lastFailure: { at: number; message: string } | null;
   codec: string | null;
   lastUnitAt: number | null;
 }
 
-export const NO_STREAM: StreamStatus = { state: 'none', diagnosis: null, codec: null, lastUnitAt: null };
+export const NO_STREAM: StreamStatus = { state: 'none', diagnosis: null, lastFailure: null, codec: null, lastUnitAt: null };
 
 /** One camera's live stream, however it comes: kept up from `start` to `close`. */
 export interface LiveStream {

@@ -9,6 +9,7 @@ import { PortPool } from '../../ingest/media/port-pool.js';
 import { SiteSchema, type SiteCamera } from '../../service/config/site.js';
 import { CameraStream, type CameraStreamOptions } from '../../service/live/camera-stream.js';
 import type { StreamStatus } from '../../service/live/live-stream.js';
+import { MediaCalls, type MediaCallsOptions } from '../../service/live/media-calls.js';
 
 export const SERVER_ID = '34020000002000000001';
 export const PASSWORD = 'proof-password';
@@ -35,14 +36,13 @@ export async function until(what: string, condition: () => boolean, timeoutMs = 
 export class TestPlatform {
   readonly server: GbServer;
   readonly #host: string;
-  readonly #ports: PortPool;
-  readonly #ssrcs = new SsrcPool({ serverId: SERVER_ID, clock: systemClock });
+  readonly #media: Partial<MediaCallsOptions>;
+  #calls: MediaCalls | null = null;
   readonly #streams: CameraStream[] = [];
 
-  constructor(options: Partial<GbServerOptions> = {}, host = '127.0.0.1') {
+  constructor(options: Partial<GbServerOptions> = {}, host = '127.0.0.1', media: Partial<MediaCallsOptions> = {}) {
     this.#host = host;
-    const from = 30_000 + 2 * Math.floor(Math.random() * 10_000);
-    this.#ports = new PortPool({ from, to: from + 1_999, clock: systemClock });
+    this.#media = media;
     this.server = new GbServer({
       serverId: SERVER_ID,
       domain: SERVER_ID.slice(0, 10),
@@ -58,8 +58,29 @@ export class TestPlatform {
     });
   }
 
-  start(): Promise<void> {
-    return this.server.start();
+  async start(): Promise<void> {
+    await this.server.start();
+    const from = 30_000 + 2 * Math.floor(Math.random() * 10_000);
+    this.#calls = new MediaCalls({
+      server: this.server,
+      ports: new PortPool({ from, to: from + 1_999, clock: systemClock }),
+      ssrcs: new SsrcPool({ serverId: SERVER_ID, clock: systemClock }),
+      clock: systemClock,
+      logger: silentLogger,
+      bindHost: this.#host,
+      mediaHost: this.#host,
+      mediaMode: 'port-per-stream',
+      sharedPort: 0,
+      firstPacketTimeoutMs: 6_000,
+      silenceTimeoutMs: 10_000,
+      ...this.#media,
+    });
+  }
+
+  /** Calls of this platform, for those who make their own. */
+  get calls(): MediaCalls {
+    if (!this.#calls) throw new Error('the platform was not started');
+    return this.#calls;
   }
 
   /** Keeps a live stream of the channel up from now on. */
@@ -68,16 +89,11 @@ export class TestPlatform {
     const stream: CameraStream = new CameraStream({
       camera: siteCamera(device, channel, transport),
       server: this.server,
-      ports: this.#ports,
-      ssrcs: this.#ssrcs,
-      isForeignSsrc: (ssrc) => this.#streams.some((other) => other !== stream && other.ssrc === ssrc),
+      stream: 'main',
+      calls: this.calls,
       sink: { append: (unit) => void watched.units.push(unit), discontinuity: () => undefined, streamEnded: () => undefined },
       clock: systemClock,
       logger: silentLogger,
-      bindHost: this.#host,
-      mediaHost: this.#host,
-      firstPacketTimeoutMs: 6_000,
-      silenceTimeoutMs: 10_000,
       retry: { firstMs: 200, longestMs: 1_000 },
       onState: (status) => void watched.states.push({ ...status }),
       onMediaEvent: (event) => void watched.events.push(event),
@@ -91,11 +107,12 @@ export class TestPlatform {
   async close(): Promise<void> {
     await Promise.all(this.#streams.map((stream) => stream.close()));
     await this.server.close();
+    await this.#calls?.close();
   }
 }
 
-function siteCamera(device: string, channel: string, transport: MediaTransportKind): SiteCamera {
+export function siteCamera(device: string, channel: string, transport: MediaTransportKind, gb28181: Record<string, unknown> = {}): SiteCamera {
   const berth = { id: 'b', number: '1', kind: 'parallel', polygon: [[10, 10], [90, 10], [90, 90], [10, 90]], lengthM: 6, widthM: 2.5, drivingDirection: [1, 0] };
-  const camera = { id: `cam-${device.slice(-8)}-${channel.slice(-4)}`, name: 'c', deviceNumber: 'c', lot: 'LOT', roadSection: 'r', direction: 'd', width: 320, height: 240, berths: [berth], gb28181: { deviceId: device, channelId: channel, transport } };
+  const camera = { id: `cam-${device.slice(-8)}-${channel.slice(-4)}`, name: 'c', deviceNumber: 'c', lot: 'LOT', roadSection: 'r', direction: 'd', width: 320, height: 240, berths: [berth], gb28181: { deviceId: device, channelId: channel, transport, ...gb28181 } };
   return SiteSchema.parse({ lots: [{ code: 'LOT', name: 'l' }], cameras: [camera] }).cameras[0] as SiteCamera;
 }
