@@ -24,6 +24,7 @@ import { createMetrics } from './metrics.js';
 import { DialogRecords } from './records/dialog-records.js';
 import { buildPlatform } from './platforms/build-platform.js';
 import { PlatformLink } from './platforms/platform-link.js';
+import { unusedChannels } from './site-import/channels.js';
 
 export interface ServiceOptions {
   config: Config;
@@ -138,7 +139,8 @@ export class BerthwatchService {
       ...(gbConfig.advertisedHost === null ? {} : { advertisedHost: gbConfig.advertisedHost }),
       devicePassword: (deviceId) => {
         const channel = core.site.cameras.find((camera) => camera.gb28181?.deviceId === deviceId)?.gb28181;
-        return channel ? (channel.password ?? gbConfig.defaultPassword) : null;
+        if (channel) return channel.password ?? gbConfig.defaultPassword;
+        return gbConfig.unknownDevices === 'accept' ? gbConfig.defaultPassword : null;
       },
       keepalive: { intervalMs: gbConfig.keepalive.interval, missed: gbConfig.keepalive.missed },
       clock,
@@ -271,7 +273,9 @@ export class BerthwatchService {
         latestFrame: (cameraId) => core.latestFrame(cameraId),
         metrics: async () => ({ contentType: this.#metrics.registry.contentType, text: await this.#metrics.registry.metrics() }),
         site: () => Promise.resolve(core.site),
-        importSite: (site) => this.importSite(site),
+        importSite: (site, options) => this.importSite(site, options),
+        openVisitsWithout: (site) => core.openVisitsWithout(site),
+        unusedChannels: () => unusedChannels(this.#gb?.devices() ?? [], core.site),
         storage: core.keeper.sources(),
       },
     );
@@ -284,13 +288,13 @@ export class BerthwatchService {
   }
 
   /** Replaces the site and starts anew what it concerns. */
-  importSite(site: Site): Promise<Awaited<ReturnType<Core['importSite']>>> {
+  importSite(site: Site, options: { remove?: boolean } = {}): Promise<Awaited<ReturnType<Core['importSite']>>> {
     const work = this.#queue.then(async () => {
       const core = this.#core;
       if (!core) throw new BerthwatchError('unavailable', 'SERVICE_STOPPED', 'the service is not running');
       // A stream goes on where only a note or a berth changed.
       const before = new Map(core.site.cameras.map((camera) => [camera.id, intakeKey(camera)]));
-      const result = await core.importSite(site);
+      const result = await core.importSite(site, options);
       const now = new Map(site.cameras.map((camera) => [camera.id, intakeKey(camera)]));
       for (const [cameraId, stream] of [...this.#streams]) {
         if (before.get(cameraId) === now.get(cameraId)) continue;

@@ -30,6 +30,8 @@ function sources(feed: Feed): ApiSources {
     latestFrame: () => Promise.resolve(null),
     metrics: () => Promise.resolve({ contentType: 'text/plain', text: 'x 1' }),
     site: () => Promise.resolve({ lots: [], cameras: [] }),
+    openVisitsWithout: () => Promise.resolve([]),
+    unusedChannels: () => [],
     importSite: () => Promise.resolve({ lots: 1, cameras: 0, berths: 0, removedCameras: [], endedVisits: [] }),
     storage: {
       status: () => STORAGE,

@@ -4,13 +4,13 @@ import { z } from 'zod';
 import { BerthwatchError } from '../../base/errors.js';
 import type { Feed } from '../live/feed.js';
 import type { Problem } from '../live/problems.js';
-import { SiteSchema, type Site } from '../config/site.js';
+import { SiteSchema, withoutPasswords } from '../config/site.js';
+import type { SiteSources } from './site-routes.js';
 import { addStorageRoutes, type StorageSources } from './storage-routes.js';
-import type { SiteImport } from '../records/site-store.js';
 import { CameraAnswer, ErrorAnswer, HealthAnswer, StatusAnswer, VisitAnswer, type CameraView, type StatusView, type VisitView } from './schemas.js';
 
 /** Where the API takes its answers from. */
-export interface ApiSources {
+export interface ApiSources extends SiteSources {
   feed: Feed;
   problems(): Problem[];
   status(): Promise<Omit<StatusView, 'version'>>;
@@ -22,8 +22,6 @@ export interface ApiSources {
   /** JPEG of the camera's newest key frame in the log. */
   latestFrame(cameraId: string): Promise<Uint8Array | null>;
   metrics(): Promise<{ contentType: string; text: string }>;
-  site(): Promise<Site>;
-  importSite(site: Site): Promise<SiteImport>;
   storage: StorageSources;
 }
 
@@ -105,10 +103,7 @@ export function addRoutes(app: App, sources: ApiSources, version: string): void 
     },
   );
 
-  app.get('/api/site', { schema: { tags: ['site'], description: 'The site as a file for `berthwatch site import`; device passwords are left out' } }, async () => {
-    const site = await sources.site();
-    return { ...site, cameras: site.cameras.map((camera) => ({ ...camera, gb28181: camera.gb28181 && { ...camera.gb28181, password: null } })) };
-  });
+  app.get('/api/site', { schema: { tags: ['site'], description: 'The site as a file for `berthwatch site import`; passwords are left out' } }, async () => withoutPasswords(await sources.site()));
 
   app.put('/api/site', { schema: { tags: ['site'], description: 'Replaces the site (needs the token)', body: SiteSchema } }, async (request) => sources.importSite(request.body));
 }

@@ -7,6 +7,7 @@ import { BerthwatchError, messageOf, type ErrorKind } from '../../base/errors.js
 import type { Logger } from '../../base/logger.js';
 import { guard } from './access.js';
 import { addRoutes, type ApiSources } from './routes.js';
+import { addSiteRoutes } from './site-routes.js';
 import { addEventStream } from './event-stream.js';
 
 const STATUS: Record<ErrorKind, number> = { 'bad-input': 400, 'not-found': 404, conflict: 409, unavailable: 503, unauthorised: 401, internal: 500 };
@@ -40,6 +41,7 @@ export async function createApi(options: ApiOptions, sources: ApiSources): Promi
   await app.register(async (scope) => {
     addRoutes(scope.withTypeProvider<ZodTypeProvider>(), sources, options.version);
     addEventStream(scope, sources.feed);
+    addSiteRoutes(scope, sources);
   });
   if (existsSync(options.consoleFolder)) {
     await app.register(fastifyStatic, { root: options.consoleFolder, index: 'index.html' });

@@ -7,7 +7,7 @@ import { demo } from './demo.js';
 import { checkModelFile } from './models.js';
 import { replay } from './replay.js';
 import { serve } from './serve.js';
-import { exportSite, importSite } from './site.js';
+import { exportSite, importSite, listChannels, writeTemplate } from './site.js';
 
 const DEFAULT_CONFIG = 'berthwatch.yaml';
 
@@ -31,15 +31,30 @@ cli
 const site = cli.command('site').description('lots, cameras and berths');
 site
   .command('import <file>')
-  .description('make the catalogue hold exactly this site file (the service must not be running on the embedded database)')
+  .description('make the catalogue hold exactly this site: YAML, CSV (UTF-8 or GB18030) or XLSX, one row a berth (the service must not be running on the embedded database; a running one takes the file over its page)')
   .option('-c, --config <file>', 'configuration')
-  .action((file: string, options: { config?: string }) => importSite(file, options.config ?? null));
+  .option('--dry-run', 'only show what would change')
+  .option('--remove', 'take out cameras and berths although vehicles stand there: their visits end at the last sight of the vehicle')
+  .action((file: string, options: { config?: string; dryRun?: boolean; remove?: boolean }) => importSite(file, options.config ?? null, { dryRun: options.dryRun ?? false, remove: options.remove ?? false }));
+site
+  .command('template')
+  .description('write a spreadsheet to fill in: explained headers and two sample rows')
+  .option('--xlsx <file>', 'as a workbook')
+  .option('--csv <file>', 'as CSV (UTF-8)')
+  .action((options: { xlsx?: string; csv?: string }) => writeTemplate(options));
 site
   .command('export')
   .description('print the site as a file for import')
   .option('-c, --config <file>', 'configuration')
   .option('--passwords', 'with the passwords of devices')
-  .action((options: { config?: string; passwords?: boolean }) => exportSite(options.config ?? null, options.passwords ?? false));
+  .option('--xlsx <file>', 'as a workbook instead of YAML')
+  .action((options: { config?: string; passwords?: boolean; xlsx?: string }) => exportSite(options.config ?? null, options.passwords ?? false, options.xlsx ?? null));
+site
+  .command('channels')
+  .description('channels of devices registered with the running service that no camera uses yet')
+  .option('-c, --config <file>', 'configuration')
+  .option('--xlsx <file>', 'as a workbook to fill in and import')
+  .action((options: { config?: string; xlsx?: string }) => listChannels(options.config ?? null, options.xlsx ?? null));
 
 cli
   .command('replay <footage>')

@@ -49,6 +49,8 @@ export const ConfigSchema = z.strictObject({
       advertisedHost: z.string().nullable().prefault(null),
       /** Password of devices that the site gives no own one. Null: such devices are refused. */
       defaultPassword: z.string().min(1).nullable().prefault(null),
+      /** Devices that the site does not know: refused, or let in with the default password so that their channels can be listed. */
+      unknownDevices: z.enum(['refuse', 'accept']).prefault('refuse'),
       keepalive: z.strictObject({ interval: duration.prefault('60s'), missed: z.int().min(1).max(20).prefault(3) }).prefault({}),
       dateHeader: z.boolean().prefault(true),
       mediaPorts: portRange.prefault('30000-30499'),

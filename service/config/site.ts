@@ -171,6 +171,11 @@ export function intakeKey(camera: SiteCamera): string {
   return JSON.stringify({ enabled, gb28181, rtsp, streams });
 }
 
+/** The site for eyes that need no passwords. */
+export function withoutPasswords(site: Site): Site {
+  return { ...site, cameras: site.cameras.map((camera) => ({ ...camera, gb28181: camera.gb28181 && { ...camera.gb28181, password: null }, rtsp: camera.rtsp && { ...camera.rtsp, password: null } })) };
+}
+
 /** What parking knows of a camera. */
 export function cameraSite(camera: SiteCamera): CameraSite {
   return { cameraId: camera.id, width: camera.width, height: camera.height, berths: camera.berths.map((berth) => toBerth(camera, berth)) };

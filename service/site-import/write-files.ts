@@ -1,5 +1,6 @@
 import writeXlsxFile, { type Cell, type SheetData } from 'write-excel-file/node';
 import type { Site } from '../config/site.js';
+import type { UnusedChannel } from './channels.js';
 import type { Column } from './columns.js';
 import { BERTH_SHEET_COLUMNS, berthRows, LOT_SHEET_COLUMNS, lotRows, sampleLot, sampleRows } from './write-rows.js';
 
@@ -42,6 +43,24 @@ export function templateXlsx(): Promise<Buffer> {
 /** The site as a workbook that can be imported again. */
 export function siteXlsx(site: Site, options: { passwords: boolean }): Promise<Buffer> {
   return write([sheet('泊位', BERTH_SHEET_COLUMNS, berthRows(site, options), false), sheet('停车场', LOT_SHEET_COLUMNS, lotRows(site), false), explanation()] as never);
+}
+
+/** Channels of registered devices as rows in which berths are still missing. */
+export function channelsXlsx(channels: readonly UnusedChannel[]): Promise<Buffer> {
+  const rows = channels.map((channel) => {
+    const values: Record<string, string> = {
+      id: `cam-${channel.channelId}`,
+      name: channel.name,
+      'gb28181.deviceId': channel.deviceId,
+      'gb28181.channelId': channel.channelId,
+      manufacturer: channel.manufacturer ?? '',
+      model: channel.model ?? '',
+      'location.longitude': channel.longitude === null || channel.latitude === null ? '' : String(channel.longitude),
+      'location.latitude': channel.longitude === null || channel.latitude === null ? '' : String(channel.latitude),
+    };
+    return BERTH_SHEET_COLUMNS.map((column) => (column.of === 'camera' ? (values[column.path.join('.')] ?? '') : ''));
+  });
+  return write([sheet('泊位', BERTH_SHEET_COLUMNS, rows, true), sheet('停车场', LOT_SHEET_COLUMNS, [], true), explanation()] as never);
 }
 
 const csvCell = (value: string): string => (/[",\r\n]/.test(value) ? `"${value.replaceAll('"', '""')}"` : value);
