@@ -48,6 +48,7 @@ describe('CaptureClock', () => {
     ['back to zero', 0, 100],
     ['ahead by an hour', 3600 * 90_000, 40],
     ['back by two seconds', -180_000, 40],
+    ['ahead by two seconds', 180_000, 40],
   ])('a stream clock that is set %s cuts the time line at once', (_name, jump, pause) => {
     const clock = new CaptureClock();
     let ticks = 10_000_000;
@@ -60,6 +61,30 @@ describe('CaptureClock', () => {
     expect(cut.capturedAt).toBe(now);
     expect(cut.pts - (last as Placement).pts).toBe(pause * 90);
     expect(clock.place(ticks + FRAME, now + 40)).toMatchObject({ capturedAt: now + 40, discontinuity: null });
+  });
+
+  it('a stream clock that is set back by less than a reordering could be is found out after a few pictures', () => {
+    const clock = new CaptureClock();
+    let cuts = 0;
+    for (let i = 0; i < 200; i++) {
+      const { capturedAt, discontinuity } = clock.place(1_000_000 + i * FRAME - (i >= 100 ? 63_000 : 0), WALL + i * 40);
+      if (discontinuity) {
+        cuts++;
+        expect(i).toBeLessThanOrEqual(104);
+      }
+      if (i < 100 || i > 104) expect(Math.abs(capturedAt - (WALL + i * 40))).toBeLessThanOrEqual(1);
+    }
+    expect(cuts).toBe(1);
+  });
+
+  it('tells where sound stands, without moving', () => {
+    const clock = new CaptureClock();
+    expect(clock.locate(5)).toBeNull();
+    expect(clock.ticksAt(WALL)).toBeNull();
+    clock.place(900_000, WALL);
+    expect(clock.locate(900_900)).toEqual({ pts: 900_900, capturedAt: WALL + 10 });
+    expect(clock.ticksAt(WALL + 20)).toBe(901_800);
+    expect(clock.place(903_600, WALL + 40)).toMatchObject({ pts: 903_600, capturedAt: WALL + 40 });
   });
 
   it('a gap that both clocks agree on is no cut', () => {

@@ -43,6 +43,11 @@ export interface CaptureClockOptions {
 const TICKS_PER_MS = 90;
 /** No reordering of pictures goes back further; a counter that does was set anew. */
 const MAX_BACK_TICKS = 90_000;
+/** Nothing arrives before it was taken: a stream time that runs so far ahead of the arrival within one picture was set. */
+const MAX_AHEAD_MS = 1000;
+/** Pictures below the newest time, and how late they may arrive, while that is reordering and no counter that was set back. */
+const MAX_REORDERED = 3;
+const MAX_REORDERED_LATE_MS = 60;
 
 /**
  * When a picture was taken: the wall clock at the stream's first picture plus the stream's own time, slewed slowly toward
@@ -67,6 +72,8 @@ export class CaptureClock implements PictureClock {
   /** Subtracted from arrivals after the wall clock was set back. */
   #aheadMs = 0;
   #errorSince: number | null = null;
+  /** Pictures in a row whose time lies below the newest one. */
+  #below = 0;
 
   constructor({ maxSlew = 500e-6, settleMs = 20_000, maxErrorMs = 5000, confirmMs = 10_000 }: CaptureClockOptions = {}) {
     this.#maxSlew = maxSlew;
@@ -81,8 +88,10 @@ export class CaptureClock implements PictureClock {
     const deltaTicks = ticks - this.#ticks;
     const deltaMs = deltaTicks / TICKS_PER_MS;
     const sinceLast = arrival - this.#arrivalMs;
-    const jumpedBack = deltaTicks < -MAX_BACK_TICKS;
-    const jumpedAhead = deltaMs > this.#maxErrorMs && Math.abs(deltaMs - sinceLast) > this.#maxErrorMs;
+    const ahead = deltaMs - Math.max(0, sinceLast);
+    this.#below = deltaTicks < 0 ? this.#below + 1 : 0;
+    const jumpedBack = deltaTicks < -MAX_BACK_TICKS || (this.#below > MAX_REORDERED && arrival - this.#estimate > MAX_REORDERED_LATE_MS);
+    const jumpedAhead = (deltaMs > this.#maxErrorMs && Math.abs(deltaMs - sinceLast) > this.#maxErrorMs) || (ahead > MAX_AHEAD_MS && this.#estimate + deltaMs - arrival > MAX_AHEAD_MS);
     if (jumpedBack || jumpedAhead) return this.#cut('stream', ticks, arrivalWallMs, arrival - (this.#estimate + deltaMs));
 
     const step = Math.max(0, deltaMs);
@@ -127,6 +136,7 @@ export class CaptureClock implements PictureClock {
     const estimate = arrivalWallMs > this.#estimate ? arrivalWallMs : nominal;
     this.#aheadMs = estimate - arrivalWallMs;
     this.#errorSince = null;
+    this.#below = 0;
     const pts = this.#pts + Math.max(1, Math.round((estimate - this.#estimate) * TICKS_PER_MS));
     return this.#advance(ticks, arrivalWallMs + this.#aheadMs, estimate, pts, { cause, offByMs });
   }

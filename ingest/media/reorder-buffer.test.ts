@@ -74,12 +74,12 @@ describe('ReorderBuffer', () => {
     expect(out).toEqual([{ sequence: 0, gap: 0, restart: false }, { sequence: 1000, gap: 999, restart: false }, { sequence: 1001, gap: 0, restart: false }]);
   });
 
-  it('one wild number is ignored, two in a row are a restarted sender', () => {
+  it('one wild number is ignored, two in a row are a restarted sender, whose first packet counts', () => {
     const { buffer, out } = rig();
     for (const n of [100, 101, 40_000, 102]) buffer.push(packet(n), 0);
     expect(out.map(({ sequence }) => sequence)).toEqual([100, 101, 102]);
     for (const n of [30_000, 30_001, 30_002]) buffer.push(packet(n), 0);
-    expect(out.slice(3)).toEqual([{ sequence: 30_001, gap: 0, restart: true }, { sequence: 30_002, gap: 0, restart: false }]);
+    expect(out.slice(3)).toEqual([{ sequence: 30_000, gap: 0, restart: true }, { sequence: 30_001, gap: 0, restart: false }, { sequence: 30_002, gap: 0, restart: false }]);
     expect(buffer.stats.restarts).toBe(1);
   });
 

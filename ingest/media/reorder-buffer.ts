@@ -43,8 +43,9 @@ export class ReorderBuffer {
   #restart = false;
   /** Since when the packet at `#next` has been missing while later ones are held. */
   #waitingSince = 0;
-  /** After a wild sequence number: the number that would confirm a restart. */
+  /** After a wild sequence number: the number that would confirm a restart, and the packet that had it, which then counts. */
   #suspect = -1;
+  #wild: { packet: RtpPacket; arrivalMs: number } | null = null;
   readonly stats: ReorderStats = { received: 0, duplicates: 0, late: 0, lost: 0, restarts: 0 };
 
   constructor(sink: ReorderSink, { capacity = 256, maxWaitMs = 200 }: ReorderOptions = {}) {
@@ -62,7 +63,7 @@ export class ReorderBuffer {
   }
 
   get heldBytes(): number {
-    return this.#heldBytes;
+    return this.#heldBytes + (this.#wild?.packet.payload.length ?? 0);
   }
 
   push(packet: RtpPacket, nowMs: number): void {
@@ -71,19 +72,19 @@ export class ReorderBuffer {
     if (this.#held > 0) this.poll(nowMs);
     const ahead = signed16(packet.sequence - this.#next);
     if (ahead === 0) {
-      this.#suspect = -1;
+      this.#trust();
       this.#emit(packet, nowMs);
       this.#drain(nowMs);
     } else if (ahead > 0 && ahead <= MAX_DROPOUT) {
-      this.#suspect = -1;
+      this.#trust();
       this.#hold(packet, ahead, nowMs);
     } else if (ahead < 0 && ahead >= -MAX_DROPOUT && packet.sequence !== this.#suspect) {
-      this.#late(packet, ahead);
+      this.#late(packet, ahead, nowMs);
     } else if (packet.sequence === this.#suspect) {
       this.#begin(packet, nowMs);
     } else {
       // One wild number proves nothing; the next in line to it does.
-      this.#suspect = (packet.sequence + 1) & 0xffff;
+      this.#doubt(packet, nowMs);
     }
   }
 
@@ -104,7 +105,17 @@ export class ReorderBuffer {
     this.#heldBytes = 0;
     this.#next = -1;
     this.#gap = 0;
+    this.#trust();
+  }
+
+  #trust(): void {
     this.#suspect = -1;
+    this.#wild = null;
+  }
+
+  #doubt(packet: RtpPacket, arrivalMs: number): void {
+    this.#suspect = (packet.sequence + 1) & 0xffff;
+    this.#wild = { packet, arrivalMs };
   }
 
   #hold(packet: RtpPacket, ahead: number, nowMs: number): void {
@@ -135,20 +146,21 @@ export class ReorderBuffer {
     this.#heldBytes += packet.payload.length;
   }
 
-  #late(packet: RtpPacket, ahead: number): void {
+  #late(packet: RtpPacket, ahead: number, nowMs: number): void {
     // Without remembering every number a duplicate of a delivered packet and a latecomer look the same; the ones just
     // behind are nearly always duplicates or stragglers, and either way they are dropped.
     this.stats.late++;
-    if (ahead < -this.#mask) this.#suspect = (packet.sequence + 1) & 0xffff;
+    if (ahead < -this.#mask) this.#doubt(packet, nowMs);
   }
 
   /** A restarted sender: what was held belongs to the old sequence and goes out first. */
   #begin(packet: RtpPacket, nowMs: number): void {
+    const first = this.#wild;
     this.flush(nowMs);
-    this.#suspect = -1;
-    this.#next = packet.sequence;
+    this.#trust();
     this.#restart = true;
     this.stats.restarts++;
+    if (first) this.#emit(first.packet, first.arrivalMs);
     this.#emit(packet, nowMs);
   }
 
