@@ -51,7 +51,7 @@ const random = (below: number): number => Math.floor(Math.random() * below);
  * The program's detector with a threshold that nothing reaches: a test picture's coloured bars may look like a lorry to it, and what
  * happens in the street is told by the tests.
  */
-function blindModels(folder: string): string {
+export function blindModels(folder: string): string {
   const own = join(program.root, 'models');
   const manifest = JSON.parse(readFileSync(join(own, 'manifest.json'), 'utf8')) as { version: number; models: { task: string; file: string; thresholds: { score: number } }[] };
   const detector = manifest.models.find((model) => model.task === 'vehicles') as (typeof manifest.models)[number];

@@ -1,0 +1,108 @@
+import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { seededRandom } from '../../base/fuzz-target.js';
+import { pause } from '../system/support/street.js';
+import { cameraId, GOP_MS, KillRig } from './kill-rig.js';
+import { surveyFootage, type FootageSurvey } from './survey.js';
+
+export interface KillRound {
+  killedAt: number;
+  /** Of each camera: how long before the kill its durable footage ended, ms. */
+  missingMs: number[];
+  /** From the start of the next process until it served, and until all cameras streamed again, ms. */
+  startMs: number;
+  streamingMs: number;
+}
+
+export interface KillResult {
+  rounds: KillRound[];
+  survey: FootageSurvey;
+  /** What must not be; empty where all is well. */
+  faults: string[];
+}
+
+export interface KillOptions {
+  folder: string;
+  cameras: number;
+  kills: number;
+  seed: number;
+  /** Beyond the GOP in flight: what is on its way through sockets and into the flush on a busy machine, ms. */
+  graceMs: number;
+  progress: (text: string) => void;
+}
+
+interface State {
+  cameras: number;
+  rounds: KillRound[];
+}
+
+/**
+ * Records many cameras and SIGKILLs the service at random instants, again and again. After each kill the next start must find all
+ * footage up to the GOP that was in flight; at the end every row must have its file, every file its row, and every segment must play.
+ * Goes on where an earlier run on the same folder stopped.
+ */
+export async function killRun(options: KillOptions): Promise<KillResult> {
+  const { folder, cameras, kills, graceMs, progress } = options;
+  const stateFile = join(folder, 'kills.json');
+  const state: State = existsSync(stateFile) ? (JSON.parse(readFileSync(stateFile, 'utf8')) as State) : { cameras, rounds: [] };
+  if (state.cameras !== cameras) throw new Error(`${folder} is of a run with ${state.cameras} cameras`);
+  if (state.rounds.length > 0) progress(`going on after ${state.rounds.length} kills`);
+  const random = seededRandom(options.seed + state.rounds.length);
+  const rig = new KillRig(folder, cameras);
+  try {
+    await rig.prepare();
+    await rig.start();
+    await rig.recording(Date.now());
+    while (state.rounds.length < kills) {
+      await pause(1_500 + random() * 5_000);
+      const killedAt = await rig.kill();
+      const startMs = await rig.start();
+      const missingMs = await missing(rig, killedAt);
+      const began = performance.now();
+      await rig.recording(Date.now());
+      state.rounds.push({ killedAt, missingMs, startMs, streamingMs: startMs + performance.now() - began });
+      writeFileSync(`${stateFile}.new`, JSON.stringify(state));
+      renameSync(`${stateFile}.new`, stateFile);
+      progress(`kill ${state.rounds.length}/${kills}: ${cameras} cameras lost ${Math.round(Math.min(...missingMs))} to ${Math.round(Math.max(...missingMs))} ms, up again in ${(startMs / 1000).toFixed(1)} s, all streaming after ${((startMs + performance.now() - began) / 1000).toFixed(1)} s`);
+    }
+    await pause(2_000);
+    await rig.stop();
+    progress('looking at every file and every row');
+    const survey = await surveyFootage(rig.dataFolder, state.rounds.map(({ killedAt }) => killedAt), progress);
+    return { rounds: state.rounds, survey, faults: [...lost(state.rounds, GOP_MS + graceMs), ...survey.faults] };
+  } finally {
+    await rig.close();
+  }
+}
+
+/** How much of each camera's footage before the kill the next start found missing. */
+async function missing(rig: KillRig, killedAt: number): Promise<number[]> {
+  const { rows } = await rig.database.query<{ camera_id: string; ended_at: number }>('SELECT camera_id, max(ended_at)::int8 AS ended_at FROM footage_segment WHERE ended_at <= $1 GROUP BY 1', [killedAt]);
+  const ends = new Map(rows.map((row) => [row.camera_id, row.ended_at]));
+  return Array.from({ length: rig.cameras }, (_, i) => killedAt - (ends.get(cameraId(i)) ?? 0));
+}
+
+function lost(rounds: readonly KillRound[], mostMs: number): string[] {
+  return rounds.flatMap(({ missingMs }, round) => missingMs.flatMap((ms, camera) => (ms > mostMs ? [`kill ${round + 1}: camera ${cameraId(camera)} lost ${Math.round(ms)} ms, more than the GOP in flight`] : [])));
+}
+
+/** The results as a table of text. */
+export function killTable({ rounds, survey, faults }: KillResult): string {
+  const all = rounds.flatMap((round) => round.missingMs).sort((a, b) => a - b);
+  const at = (share: number): string => `${Math.round(all[Math.min(all.length - 1, Math.floor(all.length * share))] ?? 0)} ms`;
+  const mean = (values: number[]): string => `${(values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length) / 1000).toFixed(1)} s`;
+  const lines: [string, string][] = [
+    ['kills', String(rounds.length)],
+    ['cameras', String(rounds[0]?.missingMs.length ?? 0)],
+    ['missing per kill and camera', `median ${at(0.5)}, p99 ${at(0.99)}, most ${at(1)} (a GOP is ${GOP_MS} ms)`],
+    ['until it serves again', mean(rounds.map((round) => round.startMs))],
+    ['until all cameras stream', mean(rounds.map((round) => round.streamingMs))],
+    ['segments', `${survey.rows} rows, ${survey.files} files, ${survey.recovered} sealed by recovery`],
+    ['played by ffprobe', `${survey.played} of ${survey.files}`],
+    ['GOPs', `${survey.gops}, ${survey.units} pictures`],
+    ['holes that no kill explains', String(survey.holes)],
+    ['faults', faults.length === 0 ? 'none' : String(faults.length)],
+  ];
+  const width = Math.max(...lines.map(([name]) => name.length));
+  return [...lines.map(([name, value]) => `${name.padEnd(width)}  ${value}`), ...faults.slice(0, 20).map((fault) => `  ${fault}`)].join('\n');
+}
