@@ -1,10 +1,11 @@
 import type { EventLog } from '../common/event-log.js';
 import type { CameraConfig, ChannelConfig } from './config.js';
-import type { ClipPlayer, Picture } from './media/clip-player.js';
+import type { ClipPlayer, Picture, PicturePlayer } from './media/clip-player.js';
 import { MediaSession } from './media/media-session.js';
+import { RecordingPlayer, type RecordedPiece } from './media/recording-player.js';
 import { TcpDialSender, TcpListenSender, UdpSender, type MediaSender } from './media/senders.js';
 import { buildAnswer, parseOffer, type SdpOffer } from './sdp.js';
-import { header, uriUser, type SipRequest } from './sip/message.js';
+import { cseq, header, uriUser, type SipRequest } from './sip/message.js';
 import type { SignallingTransport } from './sip/transport.js';
 import { token, type IncomingRequest, type UserAgent } from './sip/user-agent.js';
 
@@ -29,6 +30,11 @@ interface Call {
   remoteIdentity: string;
   remoteTarget: string;
   sequence: number;
+  /** Null in a live call. */
+  recording: RecordingPlayer | null;
+  stream: 'main' | 'sub';
+  /** Our description, for a re-INVITE. */
+  sdp: string;
   session: MediaSession;
   sender: MediaSender;
   /** The 200 that is repeated until the ACK. */
@@ -48,6 +54,8 @@ export class Calls {
     private readonly transport: () => SignallingTransport,
     private readonly agent: UserAgent,
     private readonly log: EventLog,
+    /** Says by MESSAGE that a recording has been sent to its end. */
+    private readonly mediaStatus: (channelId: string, callId: string) => Promise<unknown>,
   ) {
     this.answersToLose = config.misbehaviour.loseInviteAnswers;
   }
@@ -77,16 +85,76 @@ export class Calls {
     };
     if (misbehaviour.inviteStatus !== null) return refuse(misbehaviour.inviteStatus, 'As Configured');
     if (!channel) return refuse(404, 'Not Found');
-    if (!offer || offer.sessionName.toLowerCase() !== 'play') return refuse(488, 'Not Acceptable Here');
-    const player = offer.stream === 'sub' ? channel.sub : channel.main;
-    if (player.over) return refuse(480, 'Clip Finished');
+    const kind = offer?.sessionName.toLowerCase() ?? '';
+    if (!offer || !['play', 'playback', 'download'].includes(kind)) return refuse(488, 'Not Acceptable Here');
+    const recorded = kind === 'play' ? null : this.recorded(channel, offer);
+    if (recorded?.length === 0) return refuse(404, 'No Recording');
+    const live = offer.stream === 'sub' ? channel.sub : channel.main;
+    if (!recorded && live.over) return refuse(480, 'Clip Finished');
 
     // A new INVITE for a channel replaces what ran there: a platform that restarted does not know its old sessions. So does a re-INVITE.
     const previous = this.calls.get(callId);
     for (const call of [...this.calls.values()]) {
-      if (call === previous || call.channel === channel) await this.finish(call, call === previous ? 're-INVITE' : 'replaced by a new INVITE');
+      const replaces = !recorded && !call.recording && call.channel === channel && call.stream === offer.stream;
+      if (call === previous || replaces) await this.finish(call, call === previous ? 're-INVITE' : 'replaced by a new INVITE');
     }
-    await this.accept(request, channel, offer, player, previous?.localTag ?? token());
+    const holder: { call: Call | null } = { call: null };
+    const player: PicturePlayer = recorded ? new RecordingPlayer(live.clip, recorded, kind === 'download' ? Math.min(offer.downloadSpeed, this.config.recordings.maxSpeed) : 1, { finished: () => void this.sentAll(holder.call) }) : live;
+    await this.accept(request, channel, offer, player, previous?.localTag ?? token(), holder);
+  }
+
+  /** MANSRTSP in INFO (GB/T 28181-2016 9.8 and annex B): pause, play on, speed, wind. */
+  info(request: IncomingRequest): void {
+    const { message } = request;
+    const { info, ignoresScale } = this.config.misbehaviour;
+    const call = this.calls.get(header(message, 'call-id') ?? '');
+    if (info === 'ignored') return;
+    if (info === 'unknown') return request.respond(501, 'Not Implemented', { toTag: token() });
+    if (!call) return request.respond(481, 'Call/Transaction Does Not Exist', { toTag: token() });
+    const text = message.body.toString('latin1');
+    const method = /^([A-Z]+) (?:MANS)?RTSP\/1\.0\r?\n/.exec(text)?.[1] ?? '';
+    const value = (name: string): string | null => new RegExp(`^${name}:\\s*(.*?)\\s*$`, 'im').exec(text)?.[1] ?? null;
+    const answer = (status: string): void => request.respond(200, 'OK', { headers: [{ name: 'Content-Type', value: 'Application/MANSRTSP' }], body: Buffer.from(`RTSP/1.0 ${status}\r\nCSeq: ${value('CSeq') ?? '0'}\r\n\r\n`, 'latin1') });
+    this.log.emit('steered', { callId: call.callId, channel: call.channel.config.id, method, scale: value('Scale'), range: value('Range'), sequence: cseq(message).number });
+    if (info === 'refused' || !call.recording) return answer('455 Method Not Valid in This State');
+    const seconds = /npt=(\d+(?:\.\d+)?)-/.exec(value('Range') ?? '')?.[1];
+    if (method === 'PAUSE' || method === 'TEARDOWN') call.recording.pause();
+    else if (method === 'PLAY') call.recording.play(ignoresScale || value('Scale') === null ? null : Number(value('Scale')), seconds === undefined ? null : Number(seconds));
+    else return answer('405 Method Not Allowed');
+    answer('200 OK');
+  }
+
+  /** Refreshes every call by a re-INVITE of ours with the description that was agreed; resolves with the statuses. */
+  async refresh(changes: { ssrc?: string } = {}): Promise<number[]> {
+    return Promise.all(
+      [...this.calls.values()].map(async (call) => {
+        call.sequence += 1;
+        const draft = { uri: call.remoteTarget, from: call.localIdentity, to: call.remoteIdentity, callId: call.callId, cseq: call.sequence };
+        const sdp = changes.ssrc === undefined ? call.sdp : call.sdp.replace(/y=\d+/, `y=${changes.ssrc}`);
+        const headers = [{ name: 'Contact', value: this.agent.contact(call.channel.config.id) }, { name: 'Content-Type', value: 'application/sdp' }];
+        const response = await this.agent.request({ method: 'INVITE', ...draft, headers, body: Buffer.from(sdp, 'utf8') });
+        if (response.status < 300) this.agent.sendOnce({ method: 'ACK', ...draft });
+        this.log.emit('call-refreshed', { callId: call.callId, status: response.status, answer: parseOffer(response.body.toString('utf8')) });
+        return response.status;
+      }),
+    );
+  }
+
+  /** What was recorded of the wanted time. */
+  private recorded(channel: Channel, offer: SdpOffer): RecordedPiece[] {
+    const wanted = { from: offer.from * 1000, to: offer.to * 1000 };
+    const own = this.config.recordings.list.filter((recording) => recording.channelId === channel.config.id);
+    if (own.length === 0) return wanted.to > wanted.from ? [wanted] : [];
+    return own.map((recording) => ({ from: Math.max(wanted.from, recording.startsAt), to: Math.min(wanted.to, recording.endsAt) })).filter(({ from, to }) => to > from).sort((a, b) => a.from - b.from);
+  }
+
+  /** A recording has been sent to its end. */
+  private async sentAll(call: Call | null): Promise<void> {
+    if (!call || !this.calls.has(call.callId)) return;
+    const { end } = this.config.recordings;
+    this.log.emit('recording-sent', { callId: call.callId, channel: call.channel.config.id, end });
+    if (end === 'bye') await this.sayBye(call, 'the recording has been sent');
+    if (end === 'media-status') await this.mediaStatus(call.channel.config.id, call.callId).catch((error: Error) => this.log.emit('media-status-unanswered', { reason: error.message }));
   }
 
   /** ACK to a 200: media may flow. */
@@ -122,20 +190,20 @@ export class Calls {
     await Promise.all([...this.calls.values()].map((call) => this.finish(call, 'dropped')));
   }
 
-  private async accept(request: IncomingRequest, channel: Channel, offer: SdpOffer, player: ClipPlayer, localTag: string): Promise<void> {
+  private async accept(request: IncomingRequest, channel: Channel, offer: SdpOffer, player: PicturePlayer, localTag: string, holder: { call: Call | null }): Promise<void> {
     const { message } = request;
     const { misbehaviour } = this.config;
     const local = this.transport().local();
     const remote = { host: offer.host, port: offer.port };
     const callId = header(message, 'call-id') ?? '';
-    // `call` is made below; these run only once media flows.
-    const holder: { call: Call | null } = { call: null };
+    const recording = player instanceof RecordingPlayer ? player : null;
+    // `holder.call` is made below; these run only once media flows.
     const events = {
       connected: (detail: Record<string, unknown>): void => {
         if (!holder.call || holder.call.streaming) return;
         holder.call.streaming = true;
         holder.call.session.begin();
-        this.log.emit('streaming', { channel: channel.config.id, callId, position: player.at, ...detail });
+        this.log.emit('streaming', { channel: channel.config.id, callId, ...(recording ? { recording: recording.position } : { position: (player as ClipPlayer).at }), ...detail });
       },
       refused: (): void => holder.call?.session.noteRefusal(),
       broken: (reason: string): void => {
@@ -175,6 +243,9 @@ export class Calls {
       remoteIdentity: header(message, 'from') ?? '',
       remoteTarget: /<([^>]+)>/.exec(header(message, 'contact') ?? '')?.[1] ?? `sip:${this.config.server.id}@${this.config.server.host}:${this.config.server.port}`,
       sequence: 0,
+      recording,
+      stream: offer.stream,
+      sdp: '',
       session,
       sender,
       repeat: null,
@@ -184,6 +255,10 @@ export class Calls {
     holder.call = call;
     this.calls.set(callId, call);
     const sdp = buildAnswer({
+      sessionName: offer.sessionName,
+      from: offer.from,
+      to: offer.to,
+      fileSize: offer.sessionName.toLowerCase() === 'download' && this.config.recordings.fileSize ? Math.round(((offer.to - offer.from) * player.clip.peakBitrate()) / 8) : null,
       channelId: channel.config.id,
       host: misbehaviour.privateSdpAddress ? PRIVATE_HOST : local.host,
       port,
@@ -192,6 +267,7 @@ export class Calls {
       ssrc: misbehaviour.noAnswerSsrc ? null : (misbehaviour.answerSsrc ?? offer.ssrc),
       codec: player.clip.codec,
     });
+    call.sdp = sdp;
     this.answer(request, call, sdp);
   }
 

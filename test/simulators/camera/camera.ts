@@ -66,7 +66,7 @@ export class CameraSimulator {
     this.control = new ControlState(this.config, this.log, () => this.reboot());
     this.notifier = new Notifier(this.config, this.agent, this.log);
     this.queries = new QueryAnswers(this.config, domain, this.agent, this.log, this.control, this.settings, () => this.registerAgain());
-    this.calls = new Calls(this.config, this.channels, transport, this.agent, this.log);
+    this.calls = new Calls(this.config, this.channels, transport, this.agent, this.log, (channelId, callId) => this.mediaStatus(channelId, callId));
   }
 
   /** Begins to register; resolves at once. A platform that is not there is tried for ever. */
@@ -151,6 +151,11 @@ export class CameraSimulator {
     return this.calls.hangUp('asked to', channelId);
   }
 
+  /** Refreshes its calls by re-INVITE; resolves with what the platform answered. `ssrc` tries to change it on the way. */
+  refreshCalls(changes: { ssrc?: string } = {}): Promise<number[]> {
+    return this.calls.refresh(changes);
+  }
+
   get registered(): boolean {
     return this.registration.isRegistered;
   }
@@ -200,6 +205,8 @@ export class CameraSimulator {
         return this.calls.invite(request);
       case 'BYE':
         return this.calls.bye(request);
+      case 'INFO':
+        return this.calls.info(request);
       case 'SUBSCRIBE':
         return this.notifier.receive(request);
       case 'OPTIONS':

@@ -87,7 +87,18 @@ export const cameraConfigSchema = z.strictObject({
     })
     .prefault({}),
   /** What RecordInfo finds. */
-  recordings: z.strictObject({ list: z.array(recordingSchema).default([]), itemsPerMessage: z.number().int().min(1).default(2) }).prefault({}),
+  recordings: z
+    .strictObject({
+      list: z.array(recordingSchema).default([]),
+      itemsPerMessage: z.number().int().min(1).default(2),
+      /** How the end of a playback or download is told; a channel that `list` does not name has recorded without a pause. */
+      end: z.enum(['media-status', 'bye', 'quiet']).default('media-status'),
+      /** Fastest download, times normal speed. */
+      maxSpeed: z.number().positive().default(16),
+      /** Whether the answer to a download says how large it is. */
+      fileSize: z.boolean().default(true),
+    })
+    .prefault({}),
   /** Preset positions that are there from the start. */
   presets: z.array(z.strictObject({ number: z.number().int().min(1).max(255), name: z.string() })).default([]),
   /** JPEG file that a 2022 device uploads as its snapshot. */

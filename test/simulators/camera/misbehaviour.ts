@@ -67,6 +67,10 @@ export const misbehaviourSchema = z
     ignoresKeyFrame: z.boolean().default(false),
     /** A 2022 device that confirms snapshots and uploads nothing; or uploads what is no picture; or says ERROR. */
     snapshot: z.enum(['right', 'never-uploads', 'garbage', 'refuses', 'form']).default('right'),
+    /** What INFO of a playback gets: an answer that knows no INFO, one that refuses in its body, or none. */
+    info: z.enum(['right', 'unknown', 'refused', 'ignored']).default('right'),
+    /** Playbacks run at normal speed whatever is asked for. */
+    ignoresScale: z.boolean().default(false),
     // Program stream
     /** No program stream map at all. */
     noPsm: z.boolean().default(false),

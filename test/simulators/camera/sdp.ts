@@ -12,11 +12,16 @@ export interface SdpOffer {
   payloadTypes: number[];
   /** Which stream was asked for, in any of the known dialects. */
   stream: 'main' | 'sub';
+  /** `t=` of a wish for a recording, Unix seconds; 0 0 when live. */
+  from: number;
+  to: number;
+  /** `a=downloadspeed`; 1 without it. */
+  downloadSpeed: number;
 }
 
 /** Null when there is no usable video description. */
 export function parseOffer(text: string): SdpOffer | null {
-  const offer: SdpOffer = { sessionName: '', host: '', port: 0, transport: 'udp', setup: null, ssrc: null, payloadTypes: [], stream: 'main' };
+  const offer: SdpOffer = { sessionName: '', host: '', port: 0, transport: 'udp', setup: null, ssrc: null, payloadTypes: [], stream: 'main', from: 0, to: 0, downloadSpeed: 1 };
   let media = '';
   for (const line of text.split(/\r?\n/)) {
     const value = line.slice(2).trim();
@@ -39,9 +44,14 @@ export function parseOffer(text: string): SdpOffer | null {
       case 'a=': {
         const setup = /^setup:\s*(active|passive|actpass)/i.exec(value);
         if (setup && media !== 'audio') offer.setup = setup[1]!.toLowerCase() as 'active' | 'passive' | 'actpass';
+        const speed = /^downloadspeed:\s*(\d+(?:\.\d+)?)/i.exec(value);
+        if (speed) offer.downloadSpeed = Number(speed[1]);
         if (/^(streamnumber|streamprofile|stream):\s*1/i.test(value) || /^streamMode:\s*SUB/i.test(value)) offer.stream = 'sub';
         break;
       }
+      case 't=':
+        [offer.from, offer.to] = value.split(/\s+/).map(Number) as [number, number];
+        break;
       case 'y=':
         offer.ssrc = value;
         break;
@@ -53,6 +63,13 @@ export function parseOffer(text: string): SdpOffer | null {
 }
 
 export interface SdpAnswer {
+  /** As in the offer. */
+  sessionName: string;
+  /** `t=` as in the offer. */
+  from: number;
+  to: number;
+  /** Bytes of a download; null where it is not said. */
+  fileSize: number | null;
   channelId: string;
   host: string;
   port: number;
@@ -69,14 +86,15 @@ export function buildAnswer(answer: SdpAnswer): string {
   const lines = [
     'v=0',
     `o=${answer.channelId} 0 0 IN ${family} ${answer.host}`,
-    's=Play',
+    `s=${answer.sessionName}`,
     `c=IN ${family} ${answer.host}`,
-    't=0 0',
+    `t=${answer.from} ${answer.to}`,
     `m=video ${answer.port} ${answer.transport === 'tcp' ? 'TCP/RTP/AVP' : 'RTP/AVP'} 96`,
     'a=sendonly',
     'a=rtpmap:96 PS/90000',
   ];
   if (answer.transport === 'tcp') lines.push(`a=setup:${answer.setup ?? 'active'}`, 'a=connection:new');
+  if (answer.fileSize !== null) lines.push(`a=filesize:${answer.fileSize}`);
   if (answer.ssrc !== null) lines.push(`y=${answer.ssrc}`);
   lines.push(`f=v/${answer.codec === 'h265' ? 5 : 2}/6/25/1/4096a///`);
   return `${lines.join('\r\n')}\r\n`;

@@ -11,6 +11,15 @@ export interface Picture {
   annexB: Buffer;
   /** 90 kHz ticks until the next picture. */
   duration: number;
+  /** Of a recording: 90 kHz ticks since the beginning of what was asked for. */
+  at?: number;
+}
+
+/** Where a media session takes its pictures from. */
+export interface PicturePlayer {
+  readonly clip: Mp4Clip;
+  attach(sink: PictureSink): void;
+  detach(sink: PictureSink, deliveredUpTo?: number | null): void;
 }
 
 /** Who gets the pictures: one media session. */
@@ -48,7 +57,7 @@ export interface ClipPlayerEvents {
 }
 
 /** Plays a clip in real time to any number of sessions of one channel. They all see the same pictures at the same time, as with a camera. */
-export class ClipPlayer {
+export class ClipPlayer implements PicturePlayer {
   private readonly sinks = new Map<PictureSink, { started: boolean }>();
   private readonly scenarioStart: number;
   private position = 0;

@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { SeededRandom } from '../../common/random.js';
 import type { Misbehaviour } from '../misbehaviour.js';
-import type { ClipPlayer, Picture, PictureSink } from './clip-player.js';
+import type { Picture, PicturePlayer, PictureSink } from './clip-player.js';
 import { ToneSource } from './g711.js';
 import { Impairments } from './impairments.js';
 import { nalUnits, nalType, parameterSetsIn, START_CODE } from './nal.js';
@@ -53,7 +53,7 @@ export class MediaSession implements PictureSink {
   private lastPosition = 0;
 
   constructor(
-    private readonly player: ClipPlayer,
+    private readonly player: PicturePlayer,
     private readonly sender: MediaSender,
     private readonly options: MediaSessionOptions,
     private readonly onEnded: () => void,
@@ -114,6 +114,8 @@ export class MediaSession implements PictureSink {
   picture(picture: Picture): void {
     if (!this.running) return;
     this.lastPosition = picture.position;
+    // What was recorded keeps the time at which it was: a gap, or somebody who winds, shows in the time stamps.
+    if (picture.at !== undefined) this.elapsed = picture.at;
     this.onPicture(picture);
     if (!this.options.misbehaviour.gluedPictures) {
       this.emit(this.withParameterSets(picture), picture.key, picture.duration);

@@ -77,22 +77,7 @@ export class UserAgent {
   request(draft: RequestDraft, timeoutMs = this.options.timeoutMs): Promise<SipResponse> {
     const transport = this.transport();
     const branch = `z9hG4bK${token()}`;
-    const bytes = serialise({
-      kind: 'request',
-      method: draft.method,
-      uri: draft.uri,
-      headers: [
-        { name: 'Via', value: this.via(transport, branch) },
-        { name: 'From', value: draft.from },
-        { name: 'To', value: draft.to },
-        { name: 'Call-ID', value: draft.callId },
-        { name: 'CSeq', value: `${draft.cseq} ${draft.method}` },
-        { name: 'Max-Forwards', value: '70' },
-        ...(draft.headers ?? []),
-        { name: 'User-Agent', value: this.options.userAgent },
-      ],
-      body: draft.body ?? Buffer.alloc(0),
-    });
+    const bytes = this.draftBytes(transport, draft, branch);
     const key = `${branch} ${draft.method}`;
     return new Promise<SipResponse>((resolve, reject) => {
       let retransmit: NodeJS.Timeout | undefined;
@@ -126,6 +111,12 @@ export class UserAgent {
         retransmit = setTimeout(again, interval);
       }
     });
+  }
+
+  /** Sends a request that is not answered: ACK to a 2xx, with a branch of its own. */
+  sendOnce(draft: RequestDraft): void {
+    const transport = this.transport();
+    this.put(transport, this.draftBytes(transport, draft, `z9hG4bK${token()}`));
   }
 
   /** Feeds a message from the wire. */
@@ -163,6 +154,25 @@ export class UserAgent {
   /** The connection is gone: everything under way fails now. */
   failAll(reason: string): void {
     for (const client of [...this.clients.values()]) client.reject(new Error(reason));
+  }
+
+  private draftBytes(transport: SignallingTransport, draft: RequestDraft, branch: string): Buffer {
+    return serialise({
+      kind: 'request',
+      method: draft.method,
+      uri: draft.uri,
+      headers: [
+        { name: 'Via', value: this.via(transport, branch) },
+        { name: 'From', value: draft.from },
+        { name: 'To', value: draft.to },
+        { name: 'Call-ID', value: draft.callId },
+        { name: 'CSeq', value: `${draft.cseq} ${draft.method}` },
+        { name: 'Max-Forwards', value: '70' },
+        ...(draft.headers ?? []),
+        { name: 'User-Agent', value: this.options.userAgent },
+      ],
+      body: draft.body ?? Buffer.alloc(0),
+    });
   }
 
   private via(transport: SignallingTransport, branch: string): string {
