@@ -11,11 +11,23 @@ export type XlsxAnswer = { tables: Table[] } | { kind: 'bad-input' | 'internal';
 /** The parts that hold text; pictures, charts and macros are left where they are. */
 const isText = (name: string): boolean => name.endsWith('.xml') || name.endsWith('.rels');
 
+/** The last row that a workbook can have (ECMA-376). What lies beyond is made up to make the reader fill the gap. */
+const LAST_ROW = 1_048_576;
+const ROW_NUMBERS = /<(?:\w+:)?(?:row|c)\b[^<>]*?\sr\s*=\s*["'][A-Z]*(\d+)["']/g;
+
+function checkRows(name: string, content: Uint8Array): void {
+  if (!/^xl\/worksheets\/[^/]+\.xml$/.test(name)) return;
+  for (const [, digits] of Buffer.from(content.buffer, content.byteOffset, content.byteLength).toString('latin1').matchAll(ROW_NUMBERS)) {
+    if (Number(digits) > LAST_ROW) throw new BerthwatchError('bad-input', 'SITE_XLSX', `the workbook has a row ${digits}, which no workbook can have; open it in a spreadsheet program and save it anew`);
+  }
+}
+
 /** The archive anew, unpacked: the reader unpacks nothing that was not bounded here. */
 async function unpacked(bytes: Uint8Array): Promise<Buffer> {
   const entries = unzipBounded(bytes, { entries: LIMITS.zipEntries, bytes: LIMITS.unpackedBytes }, isText);
   const zip = new ZipFile();
   for (const [name, content] of entries) {
+    checkRows(name, content);
     // A name that no archive may have (absolute, with "..") is not one that a workbook needs.
     if (/^[\w[\]][\w./[\] -]*$/.test(name) && !name.includes('..')) zip.addBuffer(Buffer.from(content), name, { compress: false });
   }

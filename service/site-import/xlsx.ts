@@ -6,7 +6,7 @@ import type { XlsxAnswer } from './xlsx-worker.js';
 
 const DEADLINE_MS = 60_000;
 /** A workbook can claim a cell in row 1,048,576: what that makes of the reader ends here. */
-const HEAP_MB = 512;
+const HEAP_MB = 256;
 
 /**
  * The sheets of an XLSX workbook. Read in a thread of its own with a bounded heap and a deadline, so that a large or hostile
