@@ -358,6 +358,11 @@ export class FootageLog {
     }
   }
 
+  /** Where its files lie, for those who bring them elsewhere; what they change there they tell the catalogue first. */
+  get files(): LogFolder {
+    return this.#folder;
+  }
+
   /** Id of the log; null until it is started. */
   get id(): string | null {
     return this.#log;
