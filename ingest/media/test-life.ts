@@ -39,8 +39,9 @@ export interface Life {
   lossPercent: number;
   reorderPercent: number;
   duplicatePercent: number;
-  /** Every so many pictures, one of these happens. */
+  /** Every so many pictures, one of these happens: by chance, or in turn. */
   incidents: readonly Incident[];
+  inTurn?: boolean;
   incidentEvery: number;
   sequence?: number;
   timestamp?: number;
@@ -77,9 +78,11 @@ export function* liveCamera(life: Life, { sent, hit, incidents }: Truth): Genera
   let takenAt = WALL;
   const late: { packet: Buffer; after: number; at: number }[] = [];
   for (let n = 0; n < life.pictures; n++) {
+    // No network turns packets around over hundreds of milliseconds.
+    if (life.frameMs > 150) for (const { packet, at } of late.splice(0)) yield { packet, at };
     takenAt += life.frameMs;
     if (n > 0 && n % life.incidentEvery === 0 && life.incidents.length > 0) {
-      const what = life.incidents[Math.floor(random() * life.incidents.length)] as Incident;
+      const what = life.incidents[life.inTurn ? incidents.length % life.incidents.length : Math.floor(random() * life.incidents.length)] as Incident;
       incidents.push({ at: n, what });
       const far = (5.5 + random() * 3600) * 90_000;
       if (what === 'restart') {

@@ -81,4 +81,13 @@ describe('GopAssembler', () => {
     expect(assembler.droppedUnits).toBe(7);
     expect(assembler.isEmpty).toBe(true);
   });
+
+  it('a gap inside of a GOP ends it: what follows up to the next keyframe cannot stand in for the time without pictures', () => {
+    const units = [...syntheticUnits({ gops: 2, unitsPerGop: 5, intervalMs: 200 })].map((unit, i) => (i < 3 ? unit : { ...unit, pts: unit.pts + 6000 * 90, capturedAt: unit.capturedAt + 6000 }));
+    const assembler = new GopAssembler({ maxGopBytes: 1e6, maxGopMs: 60_000, gapMs: 5_000 });
+    const done = units.map((unit) => assembler.push(unit)).filter((gop) => gop !== null);
+    expect(done.map((gop) => gop.units.length)).toEqual([3]);
+    expect(assembler.droppedUnits).toBe(2);
+    expect(assembler.cut('end')).toMatchObject({ reason: 'gap', units: { length: 5 } });
+  });
 });

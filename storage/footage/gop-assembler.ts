@@ -9,6 +9,8 @@ export interface AssemblerLimits {
   /** A GOP that would become larger or longer is cut, and the rest up to the next keyframe dropped. */
   maxGopBytes: number;
   maxGopMs: number;
+  /** Time without a picture that is a gap, also inside of a GOP; default: none is. */
+  gapMs?: number;
 }
 
 /** A complete GOP on its way to the disk. */
@@ -64,7 +66,9 @@ export class GopAssembler {
       return null;
     }
     let done: PendingGop | null = null;
+    const { gapMs = Infinity } = this.#limits;
     if (this.#last !== null && !follows(this.#last, unit, this.#limits)) done = this.cut('time stamps jumped');
+    else if (this.#last !== null && !unit.keyframe && unit.capturedAt - this.#last.capturedAt > gapMs) done = this.cut('gap');
     if (unit.keyframe) {
       const track = this.#readTrack(unit);
       done ??= this.#complete(this.#last?.codec === unit.codec ? unit.pts : null);
