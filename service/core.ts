@@ -201,6 +201,14 @@ export class Core {
     return still.data;
   }
 
+  /** JPEG of the newest key frame that is on disk, whether or not it has been analysed. */
+  async newestFrame(cameraId: string): Promise<{ jpeg: Uint8Array; capturedAt: number } | null> {
+    const gop = await this.log.gopBefore(cameraId, { segment: Number.MAX_SAFE_INTEGER, gop: 0 });
+    if (!gop) return null;
+    const still = await this.vision.still({ cameraId, units: [await gop.readKeyframe()], frame: 0, format: 'jpeg', quality: 85 });
+    return { jpeg: still.data, capturedAt: still.capturedAt };
+  }
+
   /** States of the parts, for the problem board. */
   check(): void {
     const { problems, metrics, clock } = this.#options;

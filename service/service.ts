@@ -6,6 +6,7 @@ import type { Logger } from '../base/logger.js';
 import { program } from '../base/program-root.js';
 import { GbServer } from '../ingest/gb28181/server.js';
 import { SsrcPool } from '../ingest/gb28181/ssrc-pool.js';
+import { SUBSCRIPTION_KINDS } from '../ingest/gb28181/subscription-kind.js';
 import type { MediaEvent } from '../ingest/media/media-event.js';
 import { PortPool } from '../ingest/media/port-pool.js';
 import type { Platform } from '../platform/message.js';
@@ -13,9 +14,12 @@ import { createApi } from './api/server.js';
 import { ReadModel } from './api/read-model.js';
 import type { Config } from './config/config.js';
 import { intakeKey, type Site, type SiteCamera } from './config/site.js';
+import { deviceSettings } from './config/device-quirks.js';
 import { Core } from './core.js';
+import { DeviceDesk } from './devices/device-desk.js';
 import { CameraStream } from './live/camera-stream.js';
 import { Feed } from './live/feed.js';
+import { KeyFrameAsker } from './live/key-frame-asker.js';
 import { MediaCalls } from './live/media-calls.js';
 import type { LiveStream, StreamStatus, UnitSink } from './live/live-stream.js';
 import { ProblemBoard } from './live/problems.js';
@@ -33,6 +37,7 @@ export interface ServiceOptions {
 }
 
 const CHECK_MS = 1_000;
+const ALARM_RETENTION_EVERY_MS = 3_600_000;
 
 /**
  * The whole program in one process plus children (DESIGN.md, Deployment): cameras in, footage kept, visits derived, records
@@ -49,6 +54,8 @@ export class BerthwatchService {
   #core: Core | null = null;
   #links: PlatformLink[] = [];
   #gb: GbServer | null = null;
+  #desk: DeviceDesk | null = null;
+  readonly #keyFrames: KeyFrameAsker;
   #api: FastifyInstance | null = null;
   #calls: MediaCalls | null = null;
   #cancelTimers: (() => void)[] = [];
@@ -61,6 +68,8 @@ export class BerthwatchService {
     this.#options = options;
     this.#feed = new Feed(options.clock);
     this.#problems = new ProblemBoard(options.clock, options.logger, this.#feed);
+    const { clock, logger } = options;
+    this.#keyFrames = new KeyFrameAsker({ clock, logger, afterMs: options.config.gb28181.keyFrameAfter, ask: (cameraId) => this.#askKeyFrame(cameraId) });
     this.#platforms = options.config.platforms.map((platform) => buildPlatform(platform, options.config.baseFolder, options.clock));
   }
 
@@ -86,6 +95,7 @@ export class BerthwatchService {
     const url = await this.#startApi(core);
     await core.keeper.start();
     this.#repeat(CHECK_MS, () => this.#check(core));
+    this.#repeat(ALARM_RETENTION_EVERY_MS, () => void this.#desk?.expire());
     return { url, sipPort };
   }
 
@@ -96,6 +106,7 @@ export class BerthwatchService {
     await this.#api?.close();
     await Promise.all([...this.#streams.values()].map((stream) => stream.close()));
     await this.#gb?.close();
+    await this.#desk?.close();
     await this.#calls?.close();
     await Promise.all(this.#links.map((link) => link.close()));
     await this.#core?.close();
@@ -146,6 +157,9 @@ export class BerthwatchService {
       clock,
       logger,
       dateHeader: gbConfig.dateHeader,
+      deviceSettings: (deviceId) => deviceSettings(core.site.cameras, deviceId),
+      subscribe: { kinds: SUBSCRIPTION_KINDS.filter((kind) => gbConfig.subscribe[kind === 'Catalog' ? 'catalog' : kind === 'Alarm' ? 'alarm' : 'mobilePosition']), expiresS: Math.round(gbConfig.subscribe.expires / 1000) },
+      ...(gbConfig.snapshot.port === null ? {} : { snapshotPort: gbConfig.snapshot.port }),
       dialogs: new DialogRecords(core.database),
       stillSending: (deviceId) => [...this.#streams].some(([cameraId, stream]) => stream.status.state === 'streaming' && this.#cameraOf(core, cameraId)?.gb28181?.deviceId === deviceId),
     });
@@ -155,6 +169,19 @@ export class BerthwatchService {
       void this.#ask(device.id, gb, core);
     });
     gb.on('offline', ({ device, reason }) => this.#feed.publish('device-offline', { deviceId: device.id, reason }));
+    this.#desk = new DeviceDesk({
+      gb,
+      site: () => core.site,
+      database: core.database,
+      feed: this.#feed,
+      problems: this.#problems,
+      clock,
+      logger: logger.child({ part: 'devices' }),
+      alarmRetentionMs: gbConfig.alarmRetention,
+      snapshotTimeoutMs: gbConfig.snapshot.timeout,
+      newestFrame: (cameraId) => core.newestFrame(cameraId),
+    });
+    this.#desk.start();
     await gb.start();
     this.#calls = new MediaCalls({
       server: gb,
@@ -227,11 +254,20 @@ export class BerthwatchService {
         this.#metrics.unitsReceived.inc({ camera: camera.id });
         this.#metrics.bytesReceived.inc({ camera: camera.id }, unit.data.length);
         core.log.append(unit);
+        if (camera.gb28181) this.#keyFrames.picture(camera.id, unit.keyframe);
       },
       appendAudio: camera.audio ? (unit) => core.log.appendAudio(unit) : undefined,
       discontinuity: (cameraId, reason) => core.log.discontinuity(cameraId, reason),
-      streamEnded: (cameraId) => core.log.streamEnded(cameraId),
+      streamEnded: (cameraId) => {
+        this.#keyFrames.streamEnded(cameraId);
+        core.log.streamEnded(cameraId);
+      },
     };
+  }
+
+  async #askKeyFrame(cameraId: string): Promise<void> {
+    const gb28181 = this.#core?.site.cameras.find((camera) => camera.id === cameraId)?.gb28181;
+    if (gb28181) await this.#gb?.services.control(gb28181.deviceId, gb28181.channelId, { kind: 'key-frame' });
   }
 
   #onState(camera: SiteCamera): (status: StreamStatus) => void {
@@ -277,6 +313,7 @@ export class BerthwatchService {
         openVisitsWithout: (site) => core.openVisitsWithout(site),
         unusedChannels: () => unusedChannels(this.#gb?.devices() ?? [], core.site),
         storage: core.keeper.sources(),
+        devices: this.#desk as DeviceDesk,
       },
     );
     this.#api = api;

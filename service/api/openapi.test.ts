@@ -8,6 +8,7 @@ import type { StorageStatus } from '../../storage/footage/retention-job.js';
 import type { HostClockStatus } from '../time/host-clock.js';
 import type { ApiSources } from './routes.js';
 import { createApi } from './server.js';
+import { fakeDevices } from './testing/fake-devices.js';
 
 const TOKEN = 'a-token-for-this-test';
 const STORAGE: StorageStatus = {
@@ -33,6 +34,7 @@ function sources(feed: Feed): ApiSources {
     openVisitsWithout: () => Promise.resolve([]),
     unusedChannels: () => [],
     importSite: () => Promise.resolve({ lots: 1, cameras: 0, berths: 0, removedCameras: [], endedVisits: [] }),
+    devices: fakeDevices(),
     storage: {
       status: () => STORAGE,
       holds: () => Promise.resolve([HOLD]),
@@ -56,7 +58,7 @@ describe('the HTTP API', () => {
 
   it('describes every route by OpenAPI', async () => {
     const document = (await app.inject('/api/openapi.json')).json<{ paths: Record<string, unknown> }>();
-    for (const path of ['/api/status', '/api/cameras', '/api/visits', '/api/visits/{uid}', '/api/evidence/{id}', '/api/cameras/{id}/latest.jpg', '/api/events', '/api/site', '/api/storage', '/api/holds', '/api/holds/{id}', '/healthz', '/metrics']) {
+    for (const path of ['/api/status', '/api/cameras', '/api/visits', '/api/visits/{uid}', '/api/evidence/{id}', '/api/cameras/{id}/latest.jpg', '/api/events', '/api/site', '/api/storage', '/api/holds', '/api/holds/{id}', '/api/devices', '/api/devices/{id}/channels/{channel}/snapshot', '/api/alarms', '/healthz', '/metrics']) {
       expect(document.paths, path).toHaveProperty([path]);
     }
   });

@@ -6,6 +6,7 @@ import type { Feed } from '../live/feed.js';
 import type { Problem } from '../live/problems.js';
 import { SiteSchema, withoutPasswords } from '../config/site.js';
 import type { SiteSources } from './site-routes.js';
+import { addDeviceRoutes, type DeviceSources } from './device-routes.js';
 import { addStorageRoutes, type StorageSources } from './storage-routes.js';
 import { CameraAnswer, ErrorAnswer, HealthAnswer, StatusAnswer, VisitAnswer, type CameraView, type StatusView, type VisitView } from './schemas.js';
 
@@ -23,6 +24,7 @@ export interface ApiSources extends SiteSources {
   latestFrame(cameraId: string): Promise<Uint8Array | null>;
   metrics(): Promise<{ contentType: string; text: string }>;
   storage: StorageSources;
+  devices: DeviceSources;
 }
 
 export interface VisitFilter {
@@ -55,6 +57,7 @@ export function addRoutes(app: App, sources: ApiSources, version: string): void 
   });
 
   addStorageRoutes(app, sources.storage);
+  addDeviceRoutes(app, sources.devices);
 
   app.get('/api/openapi.json', { schema: { hide: true } }, async () => app.swagger());
 

@@ -52,6 +52,16 @@ export const ConfigSchema = z.strictObject({
       /** Devices that the site does not know: refused, or let in with the default password so that their channels can be listed. */
       unknownDevices: z.enum(['refuse', 'accept']).prefault('refuse'),
       keepalive: z.strictObject({ interval: duration.prefault('60s'), missed: z.int().min(1).max(20).prefault(3) }).prefault({}),
+      /** What devices are subscribed to when they register. */
+      subscribe: z
+        .strictObject({ catalog: z.boolean().prefault(true), alarm: z.boolean().prefault(true), mobilePosition: z.boolean().prefault(false), expires: duration.prefault('10m') })
+        .prefault({}),
+      /** Pictures that devices of the 2022 edition take and upload when asked. Port: TCP at `host`, 0 for any free one; null: none are received. */
+      snapshot: z.strictObject({ port: port.nullable().prefault(0), timeout: duration.prefault('10s') }).prefault({}),
+      /** How long alarms of devices are kept. */
+      alarmRetention: duration.prefault('90d'),
+      /** A camera whose key frames are further apart is asked for them; null: never. */
+      keyFrameAfter: duration.nullable().prefault('4s'),
       dateHeader: z.boolean().prefault(true),
       mediaPorts: portRange.prefault('30000-30499'),
       /** A port for each stream, or one for all of them, told apart by SSRC; cameras may differ. */

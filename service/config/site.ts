@@ -4,6 +4,7 @@ import { area, boxPolygon, overlapArea, type Point, type Quad } from '../../base
 import type { Berth, CameraSite } from '../../parking/model/berth.js';
 import { AnalysisSchema } from './analysis-windows.js';
 import { CAMERA_KINDS, heightProblem, LocationSchema, StreamsSchema } from './camera-model.js';
+import { DeviceQuirksSchema } from './device-quirks.js';
 import { durationText, gbId, sizeText } from './value-types.js';
 import { MediaKeys } from './media-keys.js';
 
@@ -65,6 +66,7 @@ export const CameraSchema = z
         password: z.string().min(1).nullable().prefault(null),
         transport: z.enum(MEDIA_TRANSPORTS).prefault('tcp-passive'),
         ...MediaKeys,
+        quirks: DeviceQuirksSchema.optional(),
       })
       .nullable()
       .prefault(null),

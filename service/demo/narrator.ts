@@ -40,6 +40,8 @@ export class Narrator {
         return `设备上线 device online          ${d.deviceId} (${d.transport})`;
       case 'device-offline':
         return `设备离线 device offline         ${d.deviceId}: ${d.reason}`;
+      case 'device-alarm':
+        return `设备报警 device alarm           ${d.deviceId}: ${d.words}`;
       case 'stream-up':
         return `视频流建立 stream up            ${d.cameraId} ${d.codec} ${d.transport}`;
       case 'stream-down':

@@ -9,6 +9,7 @@ export interface FeedItem {
   type:
     | 'device-online'
     | 'device-offline'
+    | 'device-alarm'
     | 'stream-up'
     | 'stream-down'
     | 'berth-state'
