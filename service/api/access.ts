@@ -1,6 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { isLoopback } from '../config/config.js';
+import { ticketOf } from '../playback/tickets.js';
 
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
 
@@ -15,13 +16,16 @@ function presented(request: FastifyRequest): string | null {
 /**
  * Who may call what. Reads are open while the server is bound to loopback, and then only under a loopback name, so that a web
  * page elsewhere cannot reach us by pointing its own name at 127.0.0.1. Everything else needs the token; without a configured
- * token nothing can be written.
+ * token nothing can be written. Addresses under `/api/play/` carry a ticket of their own (playback/tickets.ts).
  */
-export function guard(app: FastifyInstance, options: { host: string; token: string | null }): void {
+export function guard(app: FastifyInstance, options: { host: string; token: string | null; ticket?: (ticket: string) => boolean }): void {
   const open = isLoopback(options.host);
   app.addHook('onRequest', async (request, reply) => {
     if (!request.url.startsWith('/api/') && request.url !== '/metrics') return;
     const reads = request.method === 'GET' || request.method === 'HEAD';
+    const ticket = ticketOf(request.url);
+    // Addresses with a ticket are only there to be read, by who was given one.
+    if (ticket !== null && reads && options.ticket?.(ticket)) return;
     const given = presented(request);
     if (given !== null && options.token !== null && timingSafeEqual(digest(given), digest(options.token))) return;
     if (reads && open && given === null && isLoopback(request.hostname.replace(/^\[|\]$/g, ''))) return;

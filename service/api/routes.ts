@@ -5,6 +5,7 @@ import { BerthwatchError } from '../../base/errors.js';
 import type { Feed } from '../live/feed.js';
 import type { Problem } from '../live/problems.js';
 import { SiteSchema, withoutPasswords } from '../config/site.js';
+import { addFootageRoutes, type FootageSources } from './footage-routes.js';
 import type { SiteSources } from './site-routes.js';
 import { addDeviceRoutes, type DeviceSources } from './device-routes.js';
 import { addStorageRoutes, type StorageSources } from './storage-routes.js';
@@ -25,6 +26,8 @@ export interface ApiSources extends SiteSources {
   metrics(): Promise<{ contentType: string; text: string }>;
   storage: StorageSources;
   devices: DeviceSources;
+  /** Recorded footage; absent where there is no footage log. */
+  footage?: FootageSources;
 }
 
 export interface VisitFilter {
@@ -109,4 +112,6 @@ export function addRoutes(app: App, sources: ApiSources, version: string): void 
   app.get('/api/site', { schema: { tags: ['site'], description: 'The site as a file for `berthwatch site import`; passwords are left out' } }, async () => withoutPasswords(await sources.site()));
 
   app.put('/api/site', { schema: { tags: ['site'], description: 'Replaces the site (needs the token)', body: SiteSchema } }, async (request) => sources.importSite(request.body));
+
+  if (sources.footage) addFootageRoutes(app, sources.footage);
 }

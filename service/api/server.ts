@@ -24,7 +24,7 @@ export interface ApiOptions {
 
 /** Builds the HTTP application without listening; `listen` it at `host` and `port`. */
 export async function createApi(options: ApiOptions, sources: ApiSources): Promise<FastifyInstance> {
-  const app = Fastify({ logger: false, bodyLimit: 8 * 1024 * 1024, forceCloseConnections: true });
+  const app = Fastify({ logger: false, bodyLimit: 8 * 1024 * 1024, forceCloseConnections: true, routerOptions: { maxParamLength: 1_000 } });
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
   app.setErrorHandler(async (error, request, reply) => {
@@ -34,10 +34,10 @@ export async function createApi(options: ApiOptions, sources: ApiSources): Promi
     await reply.code(status).send({ error: code, message: status < 500 || error instanceof BerthwatchError ? messageOf(error) : 'internal error; see the log' });
   });
   app.addHook('onSend', async (_request, reply) => {
-    void reply.header('x-content-type-options', 'nosniff').header('referrer-policy', 'no-referrer').header('content-security-policy', "default-src 'self'; img-src 'self' blob: data:; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'");
+    void reply.header('x-content-type-options', 'nosniff').header('referrer-policy', 'no-referrer').header('content-security-policy', "default-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'");
   });
   await app.register(swagger, { openapi: { info: { title: 'berthwatch', version: options.version } }, transform: jsonSchemaTransform });
-  guard(app, options);
+  guard(app, { ...options, ticket: (ticket) => sources.footage !== undefined && sources.footage.tickets.read(ticket) !== null });
   await app.register(async (scope) => {
     addRoutes(scope.withTypeProvider<ZodTypeProvider>(), sources, options.version);
     addEventStream(scope, sources.feed);
