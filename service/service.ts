@@ -25,6 +25,7 @@ import type { LiveStream, StreamStatus, UnitSink } from './live/live-stream.js';
 import { ProblemBoard } from './live/problems.js';
 import { RtspStream } from './live/rtsp-stream.js';
 import { createMetrics } from './metrics.js';
+import { FootageService } from './playback/footage-service.js';
 import { DialogRecords } from './records/dialog-records.js';
 import { buildPlatform } from './platforms/build-platform.js';
 import { PlatformLink } from './platforms/platform-link.js';
@@ -58,6 +59,7 @@ export class BerthwatchService {
   readonly #keyFrames: KeyFrameAsker;
   #api: FastifyInstance | null = null;
   #calls: MediaCalls | null = null;
+  #footage: FootageService | null = null;
   #cancelTimers: (() => void)[] = [];
   #startedAt = 0;
   /** Site changes and the end come one after the other. */
@@ -104,6 +106,7 @@ export class BerthwatchService {
     for (const cancel of this.#cancelTimers) cancel();
     await this.#queue.catch(() => undefined);
     await this.#api?.close();
+    await this.#footage?.close();
     await Promise.all([...this.#streams.values()].map((stream) => stream.close()));
     await this.#gb?.close();
     await this.#desk?.close();
@@ -296,10 +299,13 @@ export class BerthwatchService {
       storage: () => core.keeper.storage(),
       hostClock: () => core.keeper.hostClock.status(),
     });
+    const footage = new FootageService({ config: config.playback, token: config.http.token, log: core.log, database: core.database, cameras: () => core.site.cameras, clock, logger });
+    this.#footage = footage;
     const api = await createApi(
       { ...config.http, consoleFolder: join(program.root, 'dist', 'console'), version: program.version, logger },
       {
         feed: this.#feed,
+        footage: footage.sources,
         problems: () => this.#problems.list(),
         status: () => view.status(),
         cameras: () => view.cameras(),

@@ -31,13 +31,14 @@ export async function sendSized(request: FastifyRequest, reply: FastifyReply, bo
   const to = (range?.to ?? body.size - 1) + 1;
   void reply.type(body.contentType).header('content-length', to - from);
   if (range) void reply.code(206).header('content-range', `bytes ${from}-${to - 1}/${body.size}`);
-  if (request.method === 'HEAD') return reply.send();
+  // An empty stream, because Fastify takes back the length of anything else that is empty.
+  if (request.method === 'HEAD') return reply.send(Readable.from([]));
   const source = body.read(from, to)[Symbol.asyncIterator]();
   const first = await source.next();
-  return reply.send(Readable.from(from1(first, source), { objectMode: false, highWaterMark: 1 }));
+  return reply.send(Readable.from(continued(first, source), { objectMode: false, highWaterMark: 1 }));
 }
 
-async function* from1(first: IteratorResult<Uint8Array>, rest: AsyncIterator<Uint8Array>): AsyncGenerator<Uint8Array> {
+async function* continued(first: IteratorResult<Uint8Array>, rest: AsyncIterator<Uint8Array>): AsyncGenerator<Uint8Array> {
   try {
     for (let next = first; !next.done; next = await rest.next()) if (next.value.length > 0) yield next.value;
   } finally {

@@ -1,6 +1,7 @@
 import { isAbsolute, resolve, dirname } from 'node:path';
 import { z } from 'zod';
 import { BerthwatchError } from '../../base/errors.js';
+import { PlaybackConfigSchema } from '../playback/config.js';
 import { duration, gbId, port, portRange, size, timeServer } from './value-types.js';
 import { MEDIA_MODES } from '../../ingest/media/media-transport.js';
 import { readYaml } from './read-yaml.js';
@@ -116,6 +117,7 @@ export const ConfigSchema = z.strictObject({
       alarm: duration.prefault('1s'),
     })
     .prefault({}),
+  playback: PlaybackConfigSchema,
   vision: z
     .strictObject({
       /** models/manifest.json of the program unless given. */

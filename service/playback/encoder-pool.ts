@@ -65,7 +65,8 @@ export class EncoderPool {
     const { children, waiting } = this.#options;
     if (this.#closed) return Promise.reject(closed());
     if (signal?.aborted) return Promise.reject(signal.reason as Error);
-    if (this.#queue.length >= waiting) {
+    if (children === 0) return Promise.reject(new BerthwatchError('unavailable', 'PLAYBACK_OFF', 'H.265 is not turned into H.264 here (playback.transcode.children is 0): watch in a browser that plays H.265'));
+    if (this.#queue.length >= waiting && !this.#hasRoom) {
       return Promise.reject(new BerthwatchError('unavailable', 'PLAYBACK_BUSY', `H.265 is already being turned into H.264 for as many viewers as this service allows (${children} at a time, ${waiting} waiting): try again in a moment, watch in a browser that plays H.265, or raise playback.transcode.children`));
     }
     return new Promise((resolve, reject) => {
@@ -96,6 +97,11 @@ export class EncoderPool {
         return child.process.exitCode === null && child.process.signalCode === null ? gone : null;
       }),
     );
+  }
+
+  /** A child is idle, or may still be forked. */
+  get #hasRoom(): boolean {
+    return this.#queue.length === 0 && (this.#children.size < this.#options.children || [...this.#children].some((child) => child.job === null && child.failure === null));
   }
 
   #next(): void {

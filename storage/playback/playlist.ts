@@ -29,12 +29,18 @@ export function writePlaylist(pieces: readonly Piece[], { ended, pieceUri, initU
     '#EXT-X-INDEPENDENT-SEGMENTS',
   ];
   for (const [i, piece] of pieces.entries()) {
-    if (i === 0 || piece.discontinuity) {
-      if (i > 0) lines.push('#EXT-X-DISCONTINUITY');
-      lines.push(`#EXT-X-MAP:URI="${initUri(piece)}"`, `#EXT-X-PROGRAM-DATE-TIME:${beijingIso(piece.startedAt)}+08:00`);
-    }
+    if (i > 0 && piece.discontinuity) lines.push('#EXT-X-DISCONTINUITY');
+    // Parameter sets stand in the pictures too, so that behind a gap the same one serves; some players complain of a second like it.
+    if (looks(piece) !== looks(pieces[i - 1])) lines.push(`#EXT-X-MAP:URI="${initUri(piece)}"`);
+    if (i === 0 || piece.discontinuity) lines.push(`#EXT-X-PROGRAM-DATE-TIME:${beijingIso(piece.startedAt)}+08:00`);
     lines.push(`#EXTINF:${((piece.endsAt - piece.startedAt) / 1000).toFixed(3)},`, pieceUri(piece));
   }
   if (ended) lines.push('#EXT-X-ENDLIST');
   return `${lines.join('\n')}\n`;
+}
+
+/** What an initialisation segment says. */
+function looks(piece: Piece | undefined): string {
+  const gop = piece?.gops[0];
+  return gop ? `${gop.codec} ${gop.width}x${gop.height}` : '';
 }
