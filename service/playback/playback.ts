@@ -7,7 +7,7 @@ import type { LogPosition } from '../../storage/footage/segment.js';
 import { placeFragment } from '../../storage/playback/fragment-tracks.js';
 import { readInitSegment, type InitSegment } from '../../storage/playback/init-segment.js';
 import { cutIntoPieces, type Piece } from '../../storage/playback/pieces.js';
-import { continues, endOf, TICKS_PER_MS } from '../../storage/playback/playable-gop.js';
+import { continues, endOf, TICKS_PER_MS, type PlayableGop } from '../../storage/playback/playable-gop.js';
 import { writePlaylist } from '../../storage/playback/playlist.js';
 import { layTimeline, type FootageTimeline } from '../../storage/playback/timeline.js';
 import { partsBody, type Part, type SizedBody } from './sized-body.js';
@@ -22,6 +22,9 @@ export const PLAYLIST_MOST_MS = 26 * 3_600_000;
 
 /** A GOP may take this long to become durable: until then a playlist that ends now stays open. */
 const SETTLE_MS = 15_000;
+/** Headers of segments read side by side: they may lie in an archive. */
+const READ_AT_ONCE = 16;
+const MOST_KNOWN = 50_000;
 /** More GOPs than a piece of ours ever has. */
 const MOST_GOPS = 200;
 
@@ -55,6 +58,8 @@ export class Playback {
   readonly #log: PlaybackLog;
   readonly #clock: Clock;
   readonly #transcoder: Transcoder;
+  /** Looks of segments (they never change). */
+  readonly #known = new Map<string, string>();
 
   constructor(options: { log: PlaybackLog; clock: Clock; transcoder: Transcoder }) {
     this.#log = options.log;
@@ -89,7 +94,9 @@ export class Playback {
     const gops = await this.#log.gopsBetween(cameraId, from, to);
     const last = gops.at(-1);
     const next = last ? await this.#log.gopAfter(cameraId, last.position) : null;
-    const pieces = cutIntoPieces(gops, growing ? { next, growingAt: now } : { next });
+    const looks = await this.#looks(gops);
+    const lookOf = (gop: PlayableGop): string => looks.get(gop.position.segment) ?? '';
+    const pieces = cutIntoPieces(gops, { next, lookOf, ...(growing ? { growingAt: now } : {}) });
     if (pieces.length === 0) throw noFootage(cameraId, from, to);
     const folder = as === 'h264' ? 'footage/h264' : 'footage';
     return writePlaylist(pieces, {
@@ -158,6 +165,33 @@ export class Playback {
     }
     const name = (gop: LoggedGop): string => `${gop.position.segment}-${gop.position.gop}`;
     return { ...partsBody(parts, 'video/mp4', `"${name(first)}-${name(last)}-${gops.length}"`), from: first.startedAt, to: last.endedAt };
+  }
+
+  /** What a decoder must know of each segment. One that cannot be read now is taken for like the one before. */
+  async #looks(gops: readonly LoggedGop[]): Promise<Map<number, string>> {
+    const firsts = gops.filter((gop, i) => gop.position.segment !== gops[i - 1]?.position.segment);
+    const looks = new Map<number, string>();
+    for (let at = 0; at < firsts.length; at += READ_AT_ONCE) {
+      await Promise.all(
+        firsts.slice(at, at + READ_AT_ONCE).map(async (gop) => {
+          const key = `${gop.cameraId} ${gop.position.segment}`;
+          const look = this.#known.get(key) ?? (await this.#init(gop).then(
+            (init) => init.look,
+            () => null,
+          ));
+          if (look === null) return;
+          looks.set(gop.position.segment, look);
+          if (this.#known.size >= MOST_KNOWN) this.#known.clear();
+          this.#known.set(key, look);
+        }),
+      );
+    }
+    let before = '';
+    for (const { position } of firsts) {
+      before = looks.get(position.segment) ?? before;
+      looks.set(position.segment, before);
+    }
+    return looks;
   }
 
   async #init(gop: LoggedGop): Promise<InitSegment> {

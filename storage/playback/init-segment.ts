@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { damaged, onlyBox, readBoxes, type Box } from '../footage/box-reader.js';
 
 /** A track as the header of a stored segment describes it. */
@@ -21,6 +22,8 @@ export interface InitSegment {
   /** `ftyp` and `moov` for players. */
   bytes: Buffer;
   tracks: InitTrack[];
+  /** The same for two segments where a decoder needs to know the same. */
+  look: string;
 }
 
 /**
@@ -46,7 +49,9 @@ export function readInitSegment(header: Buffer): InitSegment {
   const bytes = Buffer.concat(boxes.filter((box) => box.type === 'ftyp' || box.type === 'moov').map(whole));
   const length = bytes.length - (moov.to - moov.from);
   renameEntries(bytes, length);
-  return { bytes, tracks };
+  const look = createHash('sha256');
+  for (const { id, stsd } of tracks) look.update(`${id} `).update(stsd);
+  return { bytes, tracks, look: look.digest('base64url').slice(0, 16) };
 }
 
 /** Gives the sample entries of a `moov` whose payload begins at `from` the names that players know; in place. */

@@ -1,4 +1,4 @@
-import { endOf, follows, GAP_MS, type PlayableGop } from './playable-gop.js';
+import { endOf, follows, type PlayableGop } from './playable-gop.js';
 
 /** GOPs of one segment that a player fetches with one request. */
 export interface Piece {
@@ -8,10 +8,15 @@ export interface Piece {
   endsAt: number;
   /** It does not go on where the piece before it ends. */
   discontinuity: boolean;
+  /** What a decoder must know first; '' where that was not asked. */
+  look: string;
 }
 
 /** A piece is begun anew after this; it ends with a GOP, so it may be longer by one. */
 export const PIECE_MS = 4_000;
+
+/** A GOP of a minute, the longest there is, becomes readable only when it is whole: before that nothing is known to have ended. */
+const LAST_WORD_MS = 75_000;
 
 export interface PieceOptions {
   /** The GOP behind the last one given, where the log has one. */
@@ -21,25 +26,27 @@ export interface PieceOptions {
    * once never changes.
    */
   growingAt?: number;
+  /** What a decoder must know first (InitSegment.look); pieces whose looks differ do not go on from one another. */
+  lookOf?: (gop: PlayableGop) => string;
   pieceMs?: number;
 }
 
 /** Groups GOPs, given by position, into pieces. Pure; the same GOPs with more behind them give the same first pieces. */
-export function cutIntoPieces(gops: readonly PlayableGop[], { next, growingAt, pieceMs = PIECE_MS }: PieceOptions): Piece[] {
+export function cutIntoPieces(gops: readonly PlayableGop[], { next, growingAt, lookOf = () => '', pieceMs = PIECE_MS }: PieceOptions): Piece[] {
   const pieces: Piece[] = [];
   let held: PlayableGop[] = [];
   let discontinuity = false;
   const close = (after: PlayableGop | null): void => {
     const first = held[0];
     const last = held.at(-1);
-    if (first && last) pieces.push({ gops: held, startedAt: first.startedAt, endsAt: endOf(last, after), discontinuity });
+    if (first && last) pieces.push({ gops: held, startedAt: first.startedAt, endsAt: endOf(last, after), discontinuity, look: lookOf(first) });
     held = [];
   };
   for (const gop of gops) {
     const first = held[0];
     const last = held.at(-1);
     if (first && last) {
-      const broken = !follows(last, gop);
+      const broken = !follows(last, gop) || lookOf(last) !== lookOf(gop);
       if (broken || last.position.segment !== gop.position.segment || gop.startedAt - first.startedAt >= pieceMs) {
         close(gop);
         discontinuity = broken;
@@ -48,6 +55,6 @@ export function cutIntoPieces(gops: readonly PlayableGop[], { next, growingAt, p
     held.push(gop);
   }
   const last = held.at(-1);
-  if (last && (growingAt === undefined || growingAt - last.endedAt > GAP_MS)) close(next);
+  if (last && (growingAt === undefined || growingAt - last.endedAt > LAST_WORD_MS)) close(next);
   return pieces;
 }

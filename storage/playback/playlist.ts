@@ -30,7 +30,7 @@ export function writePlaylist(pieces: readonly Piece[], { ended, pieceUri, initU
   ];
   for (const [i, piece] of pieces.entries()) {
     if (i > 0 && piece.discontinuity) lines.push('#EXT-X-DISCONTINUITY');
-    // Parameter sets stand in the pictures too, so that behind a gap the same one serves; some players complain of a second like it.
+    // Behind a gap the same one serves; some players complain of a second like it.
     if (looks(piece) !== looks(pieces[i - 1])) lines.push(`#EXT-X-MAP:URI="${initUri(piece)}"`);
     if (i === 0 || piece.discontinuity) lines.push(`#EXT-X-PROGRAM-DATE-TIME:${beijingIso(piece.startedAt)}+08:00`);
     lines.push(`#EXTINF:${((piece.endsAt - piece.startedAt) / 1000).toFixed(3)},`, pieceUri(piece));
@@ -42,5 +42,5 @@ export function writePlaylist(pieces: readonly Piece[], { ended, pieceUri, initU
 /** What an initialisation segment says. */
 function looks(piece: Piece | undefined): string {
   const gop = piece?.gops[0];
-  return gop ? `${gop.codec} ${gop.width}x${gop.height}` : '';
+  return gop ? `${gop.codec} ${gop.width}x${gop.height} ${piece.look}` : '';
 }
