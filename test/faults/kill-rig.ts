@@ -100,17 +100,25 @@ export class KillRig {
     }
   }
 
-  /** Waits until every camera's footage reaches beyond `since` (Unix ms), as the service itself tells. */
-  async recording(since: number): Promise<void> {
+  /** capturedAt of the newest picture that the service has received of each camera that streams, as it tells itself. */
+  async received(): Promise<Map<string, number>> {
+    const seen = (await (await fetch(`${this.#url}/api/cameras`)).json()) as { id: string; stream: { state: string; lastUnitAt: number | null } }[];
+    return new Map(seen.flatMap(({ id, stream }) => (stream.state === 'streaming' && stream.lastUnitAt !== null ? [[id, stream.lastUnitAt] as const] : [])));
+  }
+
+  /** Waits until every camera streams. @returns capturedAt of one of the first pictures of each */
+  async recording(): Promise<Map<string, number>> {
+    const first = new Map<string, number>();
     await until(
       'all cameras stream',
       async () => {
-        const seen = (await (await fetch(`${this.#url}/api/cameras`)).json()) as { stream: { state: string; lastUnitAt: number | null } }[];
-        return seen.filter((camera) => camera.stream.state === 'streaming' && (camera.stream.lastUnitAt ?? 0) > since).length >= this.cameras;
+        for (const [camera, at] of await this.received()) if (!first.has(camera)) first.set(camera, at);
+        return first.size >= this.cameras;
       },
       240_000,
       () => this.#said,
     );
+    return first;
   }
 
   /** SIGKILL. @returns the moment, Unix ms */

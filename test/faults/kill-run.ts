@@ -7,7 +7,7 @@ import { surveyFootage, type FootageSurvey } from './survey.js';
 
 export interface KillRound {
   killedAt: number;
-  /** Of each camera: how long before the kill its durable footage ended, ms. */
+  /** Of each camera: how much of what the process had received the next one did not find, ms. */
   missingMs: number[];
   /** From the start of the next process until it served, and until all cameras streamed again, ms. */
   startMs: number;
@@ -26,7 +26,7 @@ export interface KillOptions {
   cameras: number;
   kills: number;
   seed: number;
-  /** Beyond the GOP in flight: what is on its way through sockets and into the flush on a busy machine, ms. */
+  /** Beyond the GOP in flight: how long a flush may take on a busy machine, ms. */
   graceMs: number;
   progress: (text: string) => void;
 }
@@ -52,14 +52,15 @@ export async function killRun(options: KillOptions): Promise<KillResult> {
   try {
     await rig.prepare();
     await rig.start();
-    await rig.recording(Date.now());
+    let first = await rig.recording();
     while (state.rounds.length < kills) {
       await pause(1_500 + random() * 5_000);
+      const received = await rig.received();
       const killedAt = await rig.kill();
       const startMs = await rig.start();
-      const missingMs = await missing(rig, killedAt);
+      const missingMs = await missing(rig, killedAt, first, received);
       const began = performance.now();
-      await rig.recording(Date.now());
+      first = await rig.recording();
       state.rounds.push({ killedAt, missingMs, startMs, streamingMs: startMs + performance.now() - began });
       writeFileSync(`${stateFile}.new`, JSON.stringify(state));
       renameSync(`${stateFile}.new`, stateFile);
@@ -75,11 +76,17 @@ export async function killRun(options: KillOptions): Promise<KillResult> {
   }
 }
 
-/** How much of each camera's footage before the kill the next start found missing. */
-async function missing(rig: KillRig, killedAt: number): Promise<number[]> {
-  const { rows } = await rig.database.query<{ camera_id: string; ended_at: number }>('SELECT camera_id, max(ended_at)::int8 AS ended_at FROM footage_segment WHERE ended_at <= $1 GROUP BY 1', [killedAt]);
+/** How much of what was received of each camera the next start did not find; of a stream without footage yet, counted from its beginning. */
+async function missing(rig: KillRig, killedAt: number, first: ReadonlyMap<string, number>, received: ReadonlyMap<string, number>): Promise<number[]> {
+  const { rows } = await rig.database.query<{ camera_id: string; ended_at: number }>(
+    'SELECT camera_id, max(ended_at)::int8 AS ended_at FROM footage_segment WHERE started_at < $1 GROUP BY 1',
+    [killedAt],
+  );
   const ends = new Map(rows.map((row) => [row.camera_id, row.ended_at]));
-  return Array.from({ length: rig.cameras }, (_, i) => killedAt - (ends.get(cameraId(i)) ?? 0));
+  return Array.from({ length: rig.cameras }, (_, i) => {
+    const camera = cameraId(i);
+    return Math.max(0, (received.get(camera) ?? 0) - Math.max(ends.get(camera) ?? 0, first.get(camera) ?? 0));
+  });
 }
 
 function lost(rounds: readonly KillRound[], mostMs: number): string[] {
@@ -104,5 +111,5 @@ export function killTable({ rounds, survey, faults }: KillResult): string {
     ['faults', faults.length === 0 ? 'none' : String(faults.length)],
   ];
   const width = Math.max(...lines.map(([name]) => name.length));
-  return [...lines.map(([name, value]) => `${name.padEnd(width)}  ${value}`), ...faults.slice(0, 20).map((fault) => `  ${fault}`)].join('\n');
+  return [...lines.map(([name, value]) => `${name.padEnd(width)}  ${value}`), ...faults.slice(0, 40).map((fault) => `  ${fault}`)].join('\n');
 }

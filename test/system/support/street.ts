@@ -1,6 +1,6 @@
 import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { systemClock } from '../../../base/clock.js';
+import { systemClock, type Clock } from '../../../base/clock.js';
 import { silentLogger } from '../../../base/logger.js';
 import { program } from '../../../base/program-root.js';
 import { temporaryFolder } from '../../../service/cli/temporary-folder.js';
@@ -26,6 +26,10 @@ export const HEIGHT = 360;
 export interface StreetOptions {
   /** One camera each, named `cam-1`, `cam-2`, … */
   cameras: readonly { transport: MediaTransportKind; codec?: 'h264' | 'h265' }[];
+  /** The host's clock, for tests that set it. */
+  clock?: Clock;
+  /** What the configuration says of the footage, beside short segments. */
+  footage?: object;
 }
 
 export interface LogLine {
@@ -102,7 +106,7 @@ export class Street {
           silenceTimeout: '8s',
           retry: { first: '300ms', longest: '3s' },
         },
-        footage: { segment: '4s' },
+        footage: { segment: '4s', ...options.footage },
         time: { ntp: [] },
         vision: { manifest },
         platforms: [
@@ -226,7 +230,7 @@ export class Street {
 
   #makeService(): BerthwatchService {
     const logger = createLogger('info', { write: (text: string) => void this.log.push(JSON.parse(text) as LogLine) });
-    return new BerthwatchService({ config: this.config, clock: systemClock, logger });
+    return new BerthwatchService({ config: this.config, clock: this.#options.clock ?? systemClock, logger });
   }
 
   #makeSite(): Site {
