@@ -23,6 +23,7 @@ import { KeyFrameAsker } from './live/key-frame-asker.js';
 import { MediaCalls } from './live/media-calls.js';
 import type { LiveStream, StreamStatus, UnitSink } from './live/live-stream.js';
 import { ProblemBoard } from './live/problems.js';
+import { Rates } from './live/rates.js';
 import { RtspStream } from './live/rtsp-stream.js';
 import { createMetrics } from './metrics.js';
 import { FootageService } from './playback/footage-service.js';
@@ -51,6 +52,8 @@ export class BerthwatchService {
   readonly #problems: ProblemBoard;
   readonly #metrics = createMetrics();
   readonly #streams = new Map<string, LiveStream>();
+  readonly #rates: Rates;
+  readonly #onlineSince = new Map<string, number>();
   readonly #platforms: Platform[];
   #core: Core | null = null;
   #links: PlatformLink[] = [];
@@ -69,6 +72,7 @@ export class BerthwatchService {
   constructor(options: ServiceOptions) {
     this.#options = options;
     this.#feed = new Feed(options.clock);
+    this.#rates = new Rates(options.clock);
     this.#problems = new ProblemBoard(options.clock, options.logger, this.#feed);
     const { clock, logger } = options;
     this.#keyFrames = new KeyFrameAsker({ clock, logger, afterMs: options.config.gb28181.keyFrameAfter, ask: (cameraId) => this.#askKeyFrame(cameraId) });
@@ -168,10 +172,14 @@ export class BerthwatchService {
     });
     this.#gb = gb;
     gb.on('online', ({ device }) => {
+      this.#onlineSince.set(device.id, clock.now());
       this.#feed.publish('device-online', { deviceId: device.id, transport: device.transport });
       void this.#ask(device.id, gb, core);
     });
-    gb.on('offline', ({ device, reason }) => this.#feed.publish('device-offline', { deviceId: device.id, reason }));
+    gb.on('offline', ({ device, reason }) => {
+      this.#onlineSince.delete(device.id);
+      this.#feed.publish('device-offline', { deviceId: device.id, reason });
+    });
     this.#desk = new DeviceDesk({
       gb,
       site: () => core.site,
@@ -256,6 +264,7 @@ export class BerthwatchService {
       append: (unit) => {
         this.#metrics.unitsReceived.inc({ camera: camera.id });
         this.#metrics.bytesReceived.inc({ camera: camera.id }, unit.data.length);
+        this.#rates.add(camera.id, unit.data.length);
         core.log.append(unit);
         if (camera.gb28181) this.#keyFrames.picture(camera.id, unit.keyframe);
       },
@@ -291,6 +300,8 @@ export class BerthwatchService {
       site: () => core.site,
       board: core.board,
       streams: this.#streams,
+      onlineSince: (deviceId) => this.#onlineSince.get(deviceId) ?? null,
+      rates: this.#rates,
       isOnline: (deviceId) => this.#gb?.device(deviceId)?.online ?? false,
       links: this.#links,
       problems: this.#problems,
@@ -342,6 +353,7 @@ export class BerthwatchService {
       for (const [cameraId, stream] of [...this.#streams]) {
         if (before.get(cameraId) === now.get(cameraId)) continue;
         this.#streams.delete(cameraId);
+        this.#rates.forget(cameraId);
         this.#problems.set(`camera/${cameraId}`, null);
         await stream.close();
       }

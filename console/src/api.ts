@@ -22,8 +22,19 @@ export interface CameraState {
   lot: string;
   width: number;
   height: number;
+  kind: string;
+  enabled: boolean;
+  gb28181: { deviceId: string; channelId: string } | null;
+  streams: { record: string; analyse: string };
+  mountingHeightM: number | null;
+  location: { longitude: number; latitude: number } | null;
+  manufacturer: string | null;
+  model: string | null;
+  notes: string | null;
+  analysis: { windows: { days: string[]; from: string; to: string }[]; open: boolean };
   online: boolean;
-  stream: { state: 'none' | 'waiting' | 'inviting' | 'streaming'; diagnosis: string | null; codec: string | null; transport: string | null; lastUnitAt: number | null; lostPackets: number; strangers: number };
+  onlineSince: number | null;
+  stream: { bitsPerSecond: number | null; lastFailure: { at: number; message: string } | null; state: 'none' | 'waiting' | 'inviting' | 'streaming'; diagnosis: string | null; codec: string | null; transport: string | null; lastUnitAt: number | null; lostPackets: number; strangers: number };
   analysedTo: number | null;
   berths: BerthState[];
 }

@@ -1,7 +1,9 @@
 import type { PlatformLink } from '../platforms/platform-link.js';
 import type { Database } from '../../storage/catalogue/database.js';
+import { analysedAt } from '../config/analysis-windows.js';
 import type { Site, SiteCamera } from '../config/site.js';
 import type { BerthBoard } from '../live/berth-board.js';
+import type { Rates } from '../live/rates.js';
 import type { LiveStream } from '../live/live-stream.js';
 import { readCounts, readVisits, type VisitRecord } from '../records/visit-reader.js';
 import type { VisitFilter } from './routes.js';
@@ -14,6 +16,8 @@ export interface ReadModelParts {
   board: BerthBoard;
   streams: ReadonlyMap<string, LiveStream>;
   isOnline: (deviceId: string) => boolean;
+  onlineSince: (deviceId: string) => number | null;
+  rates: Pick<Rates, 'bitsPerSecond'>;
   links: readonly PlatformLink[];
   problems: ProblemBoard;
   startedAt: number;
@@ -38,7 +42,7 @@ export class ReadModel {
   }
 
   #camera(camera: SiteCamera, openVisits: ReadonlyMap<string, NonNullable<CameraView['berths'][number]['visit']>>): CameraView {
-    const { board, streams, isOnline } = this.#parts;
+    const { board, streams, isOnline, onlineSince, rates, now } = this.#parts;
     const stream = streams.get(camera.id);
     const live = new Map(board.berths(camera.id).map((berth) => [berth.berthId, berth.state]));
     const stats = stream?.stats ?? null;
@@ -51,8 +55,20 @@ export class ReadModel {
       lot: camera.lot,
       width: camera.width,
       height: camera.height,
+      kind: camera.kind,
+      enabled: camera.enabled,
+      gb28181: camera.gb28181 && { deviceId: camera.gb28181.deviceId, channelId: camera.gb28181.channelId },
+      streams: camera.streams,
+      mountingHeightM: camera.mountingHeightM,
+      location: camera.location,
+      manufacturer: camera.manufacturer,
+      model: camera.model,
+      notes: camera.notes,
+      analysis: { windows: camera.analysis.windows, open: analysedAt(camera.analysis.windows)(now()) },
+      onlineSince: camera.gb28181 ? onlineSince(camera.gb28181.deviceId) : null,
       online: camera.gb28181 ? isOnline(camera.gb28181.deviceId) : stream?.status.state === 'streaming',
       stream: {
+        bitsPerSecond: rates.bitsPerSecond(camera.id),
         state: stream?.status.state ?? 'none',
         diagnosis: stream?.status.diagnosis ?? null,
         lastFailure: stream?.status.lastFailure ?? null,

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { CAMERA_KINDS } from '../config/camera-model.js';
 
 /** Shapes of the HTTP API. Times are Unix milliseconds. */
 
@@ -29,8 +30,25 @@ export const CameraAnswer = z.object({
   lot: z.string(),
   width: z.number(),
   height: z.number(),
+  kind: z.enum(CAMERA_KINDS),
+  /** False: nothing is taken in from it, by the site. */
+  enabled: z.boolean(),
+  /** GB/T 28181 identities; null for an RTSP camera. */
+  gb28181: z.object({ deviceId: z.string(), channelId: z.string() }).nullable(),
+  streams: z.object({ record: z.string(), analyse: z.string() }),
+  mountingHeightM: z.number().nullable(),
+  location: z.object({ longitude: z.number(), latitude: z.number() }).nullable(),
+  manufacturer: z.string().nullable(),
+  model: z.string().nullable(),
+  notes: z.string().nullable(),
+  /** Time windows of analysis (Beijing time; none: always), and whether now is in one. */
+  analysis: z.object({ windows: z.array(z.object({ days: z.array(z.string()), from: z.string(), to: z.string() })), open: z.boolean() }),
   online: z.boolean(),
+  /** Since when the device is registered without a break; null while it is not, and for RTSP. */
+  onlineSince: z.number().nullable(),
   stream: z.object({
+    /** What comes in, over the last ten seconds. */
+    bitsPerSecond: z.number().nullable(),
     state: z.enum(['none', 'waiting', 'inviting', 'streaming']),
     /** Why there is no stream, for people. */
     diagnosis: z.string().nullable(),
