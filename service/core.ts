@@ -16,6 +16,7 @@ import { FootageLog } from '../storage/footage/footage-log.js';
 import { FootageKeeper } from './footage/footage-keeper.js';
 import type { LogPosition } from '../storage/footage/segment.js';
 import { FileObjectStore } from '../storage/objects/file-object-store.js';
+import type { ObjectStore } from '../storage/objects/object-store.js';
 import { readObject } from '../storage/objects/read-object.js';
 import { VisionPool } from '../vision/child/pool.js';
 import { CameraAnalyser, type AnalysedStep } from './analysis/camera-analyser.js';
@@ -134,6 +135,10 @@ export class Core {
 
   get keeper(): FootageKeeper {
     return this.#require(this.#keeper);
+  }
+
+  get objects(): ObjectStore {
+    return this.#require(this.#objects);
   }
 
   get vision(): VisionPool {

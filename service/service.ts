@@ -18,6 +18,7 @@ import { deviceSettings } from './config/device-quirks.js';
 import { Core } from './core.js';
 import { DeviceDesk } from './devices/device-desk.js';
 import { CameraStream } from './live/camera-stream.js';
+import { DeviceFootage } from './device-footage/device-footage.js';
 import { Feed } from './live/feed.js';
 import { KeyFrameAsker } from './live/key-frame-asker.js';
 import { MediaCalls } from './live/media-calls.js';
@@ -63,6 +64,7 @@ export class BerthwatchService {
   #api: FastifyInstance | null = null;
   #calls: MediaCalls | null = null;
   #footage: FootageService | null = null;
+  #deviceFootage: DeviceFootage | null = null;
   #cancelTimers: (() => void)[] = [];
   #startedAt = 0;
   /** Site changes and the end come one after the other. */
@@ -111,6 +113,7 @@ export class BerthwatchService {
     await this.#queue.catch(() => undefined);
     await this.#api?.close();
     await this.#footage?.close();
+    await this.#deviceFootage?.close();
     await Promise.all([...this.#streams.values()].map((stream) => stream.close()));
     await this.#gb?.close();
     await this.#desk?.close();
@@ -207,6 +210,8 @@ export class BerthwatchService {
       firstPacketTimeoutMs: gbConfig.firstPacketTimeout,
       silenceTimeoutMs: gbConfig.silenceTimeout,
     });
+    this.#deviceFootage = new DeviceFootage({ ...config.deviceFootage, calls: this.#calls, database: core.database, objects: core.objects, camera: (cameraId) => this.#cameraOf(core, cameraId), clock, logger, folder: join(config.dataFolder, 'device-recordings') });
+    await this.#deviceFootage.start();
     this.#follow(core);
     return gb.address.udpPort;
   }
@@ -295,6 +300,8 @@ export class BerthwatchService {
 
   async #startApi(core: Core): Promise<string> {
     const { config, clock, logger } = this.#options;
+    const deviceFootage = this.#deviceFootage;
+    if (!deviceFootage) throw new BerthwatchError('internal', 'SERVICE_ORDER', 'the API was started before signalling');
     const view = new ReadModel({
       database: core.database,
       site: () => core.site,
@@ -331,6 +338,7 @@ export class BerthwatchService {
         unusedChannels: () => unusedChannels(this.#gb?.devices() ?? [], core.site),
         storage: core.keeper.sources(),
         devices: this.#desk as DeviceDesk,
+        deviceFootage,
       },
     );
     this.#api = api;

@@ -32,6 +32,8 @@ export interface SessionsOptions {
 /** 64*T1: how long repetitions of a 2xx may keep coming. */
 const RELEASE_MEMORY_MS = 32_000;
 const MAX_RELEASED = 4096;
+/** Between a device's word that a recording has been sent and our BYE. */
+const FINISH_GRACE_MS = 500;
 
 /** In place of an answer of which no stream can come, for the session that only gets its BYE. */
 const unusable = ({ ssrc }: InviteRequest): MediaAnswer => ({ sdp: null, ssrc, ssrcChosenByCamera: false, remoteMedia: null, payloads: [], fileSize: null, notes: [] });
@@ -226,7 +228,12 @@ export class Sessions {
     const recordings = ofDevice.filter((session) => session.request.recording);
     const ofChannel = (sessions: InviteSession[]): InviteSession[] => sessions.filter((session) => session.channelId === channelId);
     const meant = [byCall, ofChannel(recordings), recordings.length === 1 ? recordings : [], ofChannel(ofDevice)].find((sessions) => sessions.length > 0) ?? [];
-    for (const session of meant) void this.#endBy(session, 'finished', 'the camera said that the media ended');
+    for (const session of meant) {
+      const end = (): void => void this.#endBy(session, 'finished', 'the camera said that the media ended');
+      // BYE may cut off what a device has yet in its buffers.
+      if (session.request.recording) this.#options.clock.after(FINISH_GRACE_MS, end);
+      else end();
+    }
   }
 
   /** The device can be reached: calls that it may still believe in are ended, before anything else is asked of it. */

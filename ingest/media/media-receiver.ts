@@ -44,6 +44,8 @@ export interface MediaReceiverOptions {
   firstPacketTimeoutMs: number;
   /** Without a packet for so long in a running stream, a `silence` event says so. */
   silenceTimeoutMs: number;
+  /** True while nothing need come (a paused playback): then no silence is told, and the wait begins anew afterwards. */
+  mayBeSilent?: () => boolean;
   onUnit(unit: AccessUnit): void;
   /** Sound beside the pictures; without it sound is skipped unread. */
   onAudio?: ((unit: AudioUnit) => void) | undefined;
@@ -238,7 +240,8 @@ export class MediaReceiver {
     this.#transport.tick(clock.monotonic());
     this.#intake.poll(clock.now());
     const last = this.#intake.lastPacketMono;
-    const silentMs = clock.monotonic() - (last ?? this.#waitingSince);
+    if (this.#options.mayBeSilent?.()) this.#waitingSince = clock.monotonic();
+    const silentMs = clock.monotonic() - Math.max(last ?? 0, this.#waitingSince);
     if (silentMs < (last === null ? firstPacketTimeoutMs : silenceTimeoutMs)) {
       this.#silenceTold = false;
     } else if (!this.#silenceTold) {

@@ -10,6 +10,10 @@ import type { ApiSources } from './routes.js';
 import { createApi } from './server.js';
 import { fakeDevices } from './testing/fake-devices.js';
 
+const fail = (): never => {
+  throw new Error('none');
+};
+
 const TOKEN = 'a-token-for-this-test';
 const STORAGE: StorageStatus = {
   state: 'ok', disk: { totalBytes: 100, freeBytes: 50, reserveBytes: 5 }, quotaBytes: null, bytes: 7, segments: 1, bytesPerDay: null, daysLeft: null, whenFull: 'refuse',
@@ -35,6 +39,10 @@ function sources(feed: Feed): ApiSources {
     unusedChannels: () => [],
     importSite: () => Promise.resolve({ lots: 1, cameras: 0, berths: 0, removedCameras: [], endedVisits: [] }),
     devices: fakeDevices(),
+    deviceFootage: {
+      recordings: { request: () => Promise.reject(new Error('none')), list: () => Promise.resolve([]), get: () => Promise.reject(new Error('none')), remove: () => Promise.resolve(), content: () => Promise.reject(new Error('none')) },
+      playbacks: { open: () => Promise.reject(new Error('none')), list: () => [], get: () => fail(), read: () => fail(), steer: () => Promise.reject(new Error('none')), end: () => Promise.resolve() },
+    },
     storage: {
       status: () => STORAGE,
       holds: () => Promise.resolve([HOLD]),

@@ -8,6 +8,7 @@ import { SiteSchema, withoutPasswords } from '../config/site.js';
 import { addFootageRoutes, type FootageSources } from './footage-routes.js';
 import type { SiteSources } from './site-routes.js';
 import { addDeviceRoutes, type DeviceSources } from './device-routes.js';
+import { addDeviceFootageRoutes, type DeviceFootageSources } from './device-footage-routes.js';
 import { addStorageRoutes, type StorageSources } from './storage-routes.js';
 import { CameraAnswer, ErrorAnswer, HealthAnswer, StatusAnswer, VisitAnswer, type CameraView, type StatusView, type VisitView } from './schemas.js';
 
@@ -28,6 +29,7 @@ export interface ApiSources extends SiteSources {
   devices: DeviceSources;
   /** Recorded footage; absent where there is no footage log. */
   footage?: FootageSources;
+  deviceFootage: DeviceFootageSources;
 }
 
 export interface VisitFilter {
@@ -61,6 +63,7 @@ export function addRoutes(app: App, sources: ApiSources, version: string): void 
 
   addStorageRoutes(app, sources.storage);
   addDeviceRoutes(app, sources.devices);
+  addDeviceFootageRoutes(app, sources.deviceFootage);
 
   app.get('/api/openapi.json', { schema: { hide: true } }, async () => app.swagger());
 

@@ -77,6 +77,21 @@ export const ConfigSchema = z.strictObject({
       retry: z.strictObject({ first: duration.prefault('2s'), longest: duration.prefault('1m') }).prefault({}),
     })
     .prefault({}),
+  /** What cameras recorded by themselves (GB/T 28181). */
+  deviceFootage: z
+    .strictObject({
+      /** Fetched at once, over all devices; one at a time from each. */
+      downloads: z.int().min(1).max(64).prefault(2),
+      /** Times normal speed that downloads are asked for; devices may send slower. */
+      speed: z.number().min(1).max(64).prefault(4),
+      /** Playbacks at once, each a stream of its own. */
+      playbacks: z.int().min(1).max(64).prefault(4),
+      /** A playback that nobody reads is ended. */
+      unwatched: duration.prefault('30s'),
+      /** Waits after a failed download: doubled from the first to the second. */
+      retry: z.strictObject({ first: duration.prefault('30s'), longest: duration.prefault('10m') }).prefault({}),
+    })
+    .prefault({}),
   rtsp: z
     .strictObject({
       /** How long an RTSP camera may take to answer, and be silent while it streams. */

@@ -40,6 +40,8 @@ export interface CallWish {
   recording?: RecordingWish;
   /** When its pictures were taken, where they are not live. */
   pictureClock?: PictureClock;
+  /** True while nothing need come: a paused playback. */
+  mayBeSilent?: () => boolean;
   onUnit(unit: AccessUnit): void;
   onAudio?: ((unit: AudioUnit) => void) | undefined;
   onEvent(event: MediaEvent): void;
@@ -68,6 +70,9 @@ const INVITE_TIMEOUT_MS = 10_000;
 const BYE_HEAD_START_MS = 1_000;
 /** How long a port is listened at before a camera is told of it: one that missed its BYE shows itself within a few pictures. */
 const LISTEN_FIRST_MS = 100;
+/** A recording whose end was told is waited for until no packet came for one step. */
+const DRAIN_STEP_MS = 300;
+const MOST_DRAIN_MS = 10_000;
 
 /**
  * Calls to cameras with all that belongs to them: a media port of their own or the shared one, an SSRC, the INVITE, and what to tell
@@ -129,6 +134,7 @@ export class MediaCalls {
       expectedSsrc: Number(ssrc),
       strictSsrc: gb.strictSsrc,
       isForeignSsrc: (other) => ssrcs.isForeign(other, owner),
+      ...(wish.mayBeSilent ? { mayBeSilent: wish.mayBeSilent } : {}),
       ...(wish.pictureClock ? { pictureClock: wish.pictureClock } : {}),
       clock,
       logger,
@@ -182,11 +188,22 @@ export class MediaCalls {
       if (session.ssrc !== ssrc) ssrcs.claim(session.ssrc, owner);
       this.#open.set(session, receiver);
       receiver.agree({ ssrc: Number(session.ssrc), peerHost: session.peerHost, remoteMedia: session.remoteMedia, alsoFrom: gb.mediaHosts });
-      void session.closed.then(({ cause, reason }) => ending.resolve({ cause, reason }));
+      void session.closed.then(async ({ cause, reason }) => {
+        // The end is told by another way than the pictures come: the last ones may still be on theirs.
+        if (wish.recording && (cause === 'finished' || cause === 'camera')) await this.#drained(receiver);
+        ending.resolve({ cause, reason });
+      });
       return { session, receiver, ended: ending.promise, close };
     } catch (error) {
       await close();
       throw error;
+    }
+  }
+
+  async #drained(receiver: MediaReceiver): Promise<void> {
+    for (let waited = 0, before = -1; waited < MOST_DRAIN_MS && receiver.stats().packets !== before; waited += DRAIN_STEP_MS) {
+      before = receiver.stats().packets;
+      await sleep(this.#options.clock, DRAIN_STEP_MS);
     }
   }
 
