@@ -80,20 +80,28 @@ export class Presence {
   /** A keepalive came: the time between two tells how often the device really sends them. */
   keepalive(device: Device): void {
     const now = this.#options.clock.monotonic();
+    const first = device.keepaliveGapMs === null;
     device.keepaliveGapMs = device.lastKeepalive === null ? null : now - device.lastKeepalive;
     device.lastKeepalive = now;
+    if (first && device.keepaliveGapMs !== null && device.online) {
+      device.cancelPresence?.();
+      this.#watch(device, this.#limitMs(device));
+    }
   }
 
   /**
-   * What the device says of its keepalives, where it says something sensible. A device that says less time than it takes (wrong
-   * figures are common) is not called offline for that: what was seen of it counts, up to our own setting.
+   * What the device says of its keepalives counts where it does as it says: wrong figures are common, and a device that takes
+   * longer than it says must not be called offline for it. Else, and until two keepalives were seen, the more patient of its figures
+   * and ours.
    */
   #limitMs(device: Device): number {
-    const ours = this.#options.keepalive;
-    const told = device.heartbeat;
-    const intervalMs = told ? Math.max(told.intervalMs, Math.min(device.keepaliveGapMs ?? 0, ours.intervalMs)) : ours.intervalMs;
     // Half an interval on top: the last of the allowed keepalives may be a little late.
-    return intervalMs * ((told?.missed ?? ours.missed) + 0.5);
+    const patience = ({ intervalMs, missed }: { intervalMs: number; missed: number }): number => intervalMs * (missed + 0.5);
+    const ours = patience(this.#options.keepalive);
+    const { heartbeat, keepaliveGapMs } = device;
+    if (!heartbeat) return ours;
+    const trueToIt = keepaliveGapMs !== null && keepaliveGapMs <= heartbeat.intervalMs * 1.5;
+    return trueToIt ? patience(heartbeat) : Math.max(patience(heartbeat), ours);
   }
 
   /** One timer per device, armed anew only when it fires: keepalives cost no timers. */
