@@ -63,8 +63,6 @@ export const misbehaviourSchema = z
     forgetsSubscriptions: z.boolean().default(false),
     /** MediaStatus names this id in From. */
     mediaStatusFrom: z.string().nullable().default(null),
-    /** Key frame commands are taken and not done. */
-    ignoresKeyFrame: z.boolean().default(false),
     /** A 2022 device that confirms snapshots and uploads nothing; or uploads what is no picture; or says ERROR. */
     snapshot: z.enum(['right', 'never-uploads', 'garbage', 'refuses', 'form']).default('right'),
     /** What INFO of a playback gets: an answer that knows no INFO, one that refuses in its body, or none. */
