@@ -74,6 +74,7 @@ export class DeviceMessages {
     if (named && registered(named)) {
       if (named.sourceKey === flow.key) return named;
       if (!registrar.authenticate(incoming, named.id)) {
+        named.unproven = { from: flow.remote, at: clock.monotonic() };
         this.#parts.logger.debug({ device: named.id, source: flow.remote, at: clock.now() }, 'a MESSAGE from another address than the registered one was challenged');
         return null;
       }

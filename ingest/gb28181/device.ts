@@ -67,6 +67,8 @@ export class Device {
   /** Monotonic ms of the last keepalive, and the time between it and the one before. */
   lastKeepalive: number | null = null;
   keepaliveGapMs: number | null = null;
+  /** Where MESSAGEs in its name last came from without proof, monotonic ms. */
+  unproven: { from: SocketAddress; at: number } | null = null;
   cancelPresence: (() => void) | null = null;
   cancelExpiry: (() => void) | null = null;
 

@@ -42,6 +42,18 @@ it('a device whose pictures still come is not called offline', async () => {
   expect(events.at(-1)).toContain('offline');
 });
 
+it('a silent device in whose name somebody spoke from elsewhere: the reason names that address', async () => {
+  const clock = new ManualClock();
+  fixture = await new Fixture({ clock, keepalive: { intervalMs: 10_000, missed: 3 } }).start();
+  const events = record(fixture);
+  await fixture.registered();
+  const stranger = await fixture.camera();
+  clock.advance(20_000);
+  expect(status(await stranger.ask(stranger.keepalive()))).toBe(401);
+  clock.advance(16_000);
+  expect(events).toEqual(['online', expect.stringMatching(new RegExp(`^offline: no keepalive for 35 s from its address; .*127\\.0\\.0\\.1:${stranger.port}, which did not prove`))]);
+});
+
 it('an expired registration ends whatever keepalives say', async () => {
   const clock = new ManualClock();
   fixture = await new Fixture({ clock }).start();

@@ -1,5 +1,6 @@
 import type { Clock } from '../../base/clock.js';
 import type { Logger } from '../../base/logger.js';
+import { uriHost } from '../sip/header-values.js';
 import type { Device } from './device.js';
 import type { GbEmitter } from './events.js';
 
@@ -111,8 +112,16 @@ export class Presence {
       const left = device.lastSeen + limitMs - this.#options.clock.monotonic();
       if (left > 0) this.#watch(device, left);
       else if (this.#options.stillSending?.(device.id)) this.#watch(device, this.#options.keepalive.intervalMs);
-      else this.offline(device, `no keepalive for ${Math.round(limitMs / 1000)} s`);
+      else this.offline(device, `no keepalive for ${Math.round(limitMs / 1000)} s${this.#elsewhere(device, limitMs)}`);
     });
+  }
+
+  /** What a person should know where somebody did speak in the device's name, from another address. */
+  #elsewhere(device: Device, withinMs: number): string {
+    const { unproven } = device;
+    if (!unproven || this.#options.clock.monotonic() - unproven.at > withinMs) return '';
+    const { host, port } = unproven.from;
+    return ` from its address; messages in its name came from ${uriHost(host)}:${port}, which did not prove to be the device when challenged: if a router changed its port, restart the camera or have the router keep the port`;
   }
 
   /** Timers beyond 2^31 ms would fire at once. */

@@ -98,6 +98,16 @@ export class AccessUnitAssembler {
     if (this.#size > this.#maxBytes) this.#abandon('too-large');
   }
 
+  /** Whether this piece, with no time of its own, can only be the next picture's: it begins one, and the one in work has its slices. */
+  beginsAnother(data: Buffer): boolean {
+    const syntax = this.#syntax;
+    if (this.#size === 0 || !this.#startsUnit(data)) return false;
+    const bytes = Buffer.concat(this.#chunks, this.#size);
+    const holdsSlice = (of: NalSyntax): boolean => splitAnnexB(bytes).some(({ from }) => of.role(bytes, from) === 'first-slice');
+    // Before the first parameter sets nobody knows the codec: whatever comes with them counts.
+    return syntax ? holdsSlice(syntax) : SYNTAXES.some((of) => splitAnnexB(bytes).some(({ from, to }) => of.format(bytes.subarray(from, to)) !== null) && holdsSlice(of));
+  }
+
   /** Bytes were lost: the picture in work is gone, and so is everything up to the next keyframe. */
   loss(): void {
     if (this.#size > 0) this.#abandon('damaged');

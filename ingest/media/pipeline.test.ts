@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { AccessUnit } from '../access-unit.js';
 import type { MediaEvent } from './media-event.js';
 import { MediaPipeline, pumpPackets, type PipelineOptions, type PipelineStats } from './pipeline.js';
-import { parseRtp } from './rtp-packet.js';
+import { parseRtp, type RtpPacket } from './rtp-packet.js';
 import { fixture, Packetizer, picturesOf, psPicture, rtpPacket, streamPackets, type PsOptions } from './test-muxer.js';
 
 const h264Pictures = picturesOf(fixture('h264.es'), 'h264');
@@ -122,6 +122,32 @@ describe.each([
     const { units } = run(streamPackets(pictures, () => ({ pts: 90_000 })));
     expectSame(units, pictures);
     expect((units.at(-1) as AccessUnit).capturedAt - (units.at(-11) as AccessUnit).capturedAt).toBe(400);
+  });
+
+  it('times that stand still, in RTP and PES: the slices tell the pictures, the arrival their time', () => {
+    const packetizer = new Packetizer();
+    const units: AccessUnit[] = [];
+    const pipeline = new MediaPipeline({ cameraId: 'c1', reorder: false, onUnit: (unit) => units.push(unit), onEvent: () => undefined });
+    pictures.forEach((picture, i) => {
+      for (const packet of packetizer.packets(psPicture(picture, i % 25 === 0, { pts: 90_000 }), 77)) pipeline.push(parseRtp(packet) as RtpPacket, 1_000_000 + i * 40);
+    });
+    pipeline.flush(1_000_000 + pictures.length * 40);
+    expectSame(units, pictures);
+    expect((units.at(-1) as AccessUnit).capturedAt - (units[0] as AccessUnit).capturedAt).toBe(49 * 40);
+  });
+
+  it.each([-1, 1])('a PES header whose own length is off by %i', (error) => {
+    // The length of the header's fields stands 8 bytes behind the start code of the video packet.
+    const packetizer = new Packetizer();
+    const packets = pictures.flatMap((picture, i) => {
+      const bytes = psPicture(picture, i % 25 === 0, { pts: i * 3600 });
+      const at = bytes.indexOf(Buffer.from([0, 0, 1, 0xe0]));
+      bytes[at + 8] = (bytes[at + 8] as number) + error;
+      return packetizer.packets(bytes, i * 3600);
+    });
+    const { units } = run(packets);
+    if (error < 0) expectSame(units, pictures);
+    else expect(units).toHaveLength(pictures.length);
   });
 
   it('two pictures under one time are told apart by their slices', () => {

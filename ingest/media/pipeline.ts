@@ -1,6 +1,6 @@
 import type { AccessUnit } from '../access-unit.js';
 import type { AudioUnit } from '../audio-unit.js';
-import { AccessUnitAssembler, type CodedPicture, type DropReason } from './access-unit-assembler.js';
+import { AccessUnitAssembler, type CodedPicture, type DropReason, type TimeMark } from './access-unit-assembler.js';
 import { AudioPlacer, type UnplacedAudio } from './audio-placer.js';
 import { AudioReader } from './audio-reader.js';
 import { CaptureClock, type PictureClock } from './capture-clock.js';
@@ -79,6 +79,8 @@ export class MediaPipeline {
   #rtpTimestamp = -1;
   #markedTimestamp = -1;
   #markedPts: number | null = null;
+  /** The newest time mark of a program stream. */
+  #lastTime: TimeMark | null = null;
   #arrivalMs = 0;
   /** Where keyframes stand between decode and presentation: taken off, so that they have none. */
   #keyOffset = 0;
@@ -190,6 +192,7 @@ export class MediaPipeline {
     this.#rtpTimestamp = -1;
     this.#markedTimestamp = -1;
     this.#markedPts = null;
+    this.#lastTime = null;
   }
 
   #ordered(packet: RtpPacket, gap: number, arrivalMs: number): void {
@@ -266,11 +269,18 @@ export class MediaPipeline {
   #video(data: Buffer, pesStart: boolean, pts: number | null, dts: number | null): void {
     const newTime = this.#rtpTimestamp !== this.#markedTimestamp;
     const begins = pesStart && (pts === null ? newTime && !this.#timeline.usesPes : newTime || pts !== this.#markedPts);
-    if (!begins) return this.#assembler.push(data, null);
+    if (!begins) {
+      // Time stamps that stand still (an encoder's fault): the slices tell the pictures, and the arrival tells their time.
+      if (!pesStart || pts === null || this.#lastTime === null || !this.#assembler.beginsAnother(data)) return this.#assembler.push(data, null);
+      const ticks = this.#lastTime.ticks + Math.max(0, Math.round((this.#arrivalMs - this.#lastTime.arrivalMs) * 90));
+      this.#lastTime = { ticks, offset: 0, arrivalMs: this.#arrivalMs };
+      return this.#assembler.push(data, this.#lastTime);
+    }
     this.#markedTimestamp = this.#rtpTimestamp;
     this.#markedPts = pts;
     const time = this.#timeline.at(this.#rtpTimestamp, pts, dts);
-    this.#assembler.push(data, { ...time, arrivalMs: this.#arrivalMs });
+    this.#lastTime = { ...time, arrivalMs: this.#arrivalMs };
+    this.#assembler.push(data, this.#lastTime);
   }
 
   #elementary(piece: Buffer): void {

@@ -64,10 +64,14 @@ export function parsePes(bytes: Buffer, at: number): PesHeader | Unparsed {
   const declared = bytes.readUInt16BE(at + 4);
   const flags = bytes[at + 6] as number;
   if (flags >> 6 !== 0b10) return parseMpeg1Pes(bytes, at, declared);
-  const headerLength = bytes[at + 8] as number;
+  const present = (bytes[at + 7] as number) >> 6;
+  // Some firmware counts its header fields one short: time stamps that are flagged and stand there take their room all the same.
+  const stamps = present === 3 ? 10 : present === 2 ? 5 : 0;
+  const counted = bytes[at + 8] as number;
+  const short = counted < stamps && bytes.length > at + 9 && (bytes[at + 9] as number) >> 4 === present;
+  const headerLength = short ? stamps : counted;
   if (bytes.length < at + 9 + headerLength) return 'more';
   if (declared !== 0 && declared < 3 + headerLength) return 'bad';
-  const present = (bytes[at + 7] as number) >> 6;
   const hasPts = present >= 2 && headerLength >= 5;
   const hasDts = present === 3 && headerLength >= 10;
   return {

@@ -77,6 +77,21 @@ describe('Rfc4571Deframer', () => {
     );
   });
 
+  it('hands out no packet that took its successors\' bytes, and finds the one that it swallowed', () => {
+    const short = 2;
+    for (const keep of [13, 40, 90]) {
+      const whole = packets.slice(0, 20).map(frame);
+      // The firmware ignored that only `keep` bytes of this packet were written.
+      whole[short] = (whole[short] as Buffer).subarray(0, 2 + keep);
+      for (const size of [100_000, 1448]) {
+        const { out } = run(Buffer.concat(whole), () => size, SSRC);
+        const expected = hexes.slice(0, 20).filter((_, i) => i !== short);
+        expect(out.map(({ hex }) => hex)).toEqual(expected);
+        expect(out.filter(({ damaged }) => damaged).map(({ hex }) => hex)).toEqual([hexes[short + 1]]);
+      }
+    }
+  });
+
   it('finds the stream behind any leading garbage that has no frame in it', () => {
     const bytes = Buffer.concat([Buffer.alloc(3000, 0x11), ...packets.map(frame)]);
     expect(run(bytes, () => 512).out.map(({ hex }) => hex)).toEqual(hexes);

@@ -77,11 +77,32 @@ export class Rfc4571Deframer {
       }
       const length = bytes.readUInt16BE(at + head - 2);
       const start = at + head;
+      const swallowed = this.#swallowed(bytes, at, head, start + length);
+      if (swallowed !== null) {
+        this.stats.resyncs++;
+        this.stats.skippedBytes += swallowed - at;
+        this.#damaged = true;
+        at = swallowed;
+        continue;
+      }
       at = start + length;
       if (length > 0) this.#emit(bytes.subarray(start, at));
     }
     // A copy: a view would keep the whole chunk alive for a few bytes.
     this.#rest = at >= bytes.length ? EMPTY : Buffer.from(bytes.subarray(at));
+  }
+
+  /**
+   * A short write leaves a frame with too few bytes of its own, so that it takes those of its successors, and no header stands
+   * where it ends. Then the packet that it swallowed is found inside it: where that begins. Null where the frame is what it says,
+   * and while too little has come to tell: no frame is held back for it.
+   */
+  #swallowed(bytes: Buffer, at: number, head: 2 | 4, ends: number): number | null {
+    if (this.#ssrc === null || bytes.length < ends + 4 + RTP_HEADER || ends - at < 2 * RTP_HEADER) return null;
+    const next = this.#headLength(bytes, ends);
+    if (next === 0 || this.#judge(bytes, ends, next) !== 'bad') return null;
+    const inside = this.#searchNeedle(bytes.subarray(0, Math.min(bytes.length, ends + MAX_UNPROVEN)), at + 1, head, this.#needleOf(this.#ssrc), 8);
+    return inside?.sure && inside.at < ends ? inside.at : null;
   }
 
   #emit(frame: Buffer): void {

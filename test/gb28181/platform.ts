@@ -1,6 +1,7 @@
 import { systemClock } from '../../base/clock.js';
 import { silentLogger } from '../../base/logger.js';
 import type { AccessUnit } from '../../ingest/access-unit.js';
+import type { AudioUnit } from '../../ingest/audio-unit.js';
 import { GbServer, type GbServerOptions } from '../../ingest/gb28181/server.js';
 import { SsrcPool } from '../../ingest/gb28181/ssrc-pool.js';
 import type { MediaEvent } from '../../ingest/media/media-event.js';
@@ -13,13 +14,15 @@ import { MediaCalls, type MediaCallsOptions } from '../../service/live/media-cal
 
 export const SERVER_ID = '34020000002000000001';
 export const PASSWORD = 'proof-password';
-export const deviceId = (n: number): string => `340200000013${2_000_000 + n}0`.slice(0, 20);
+export const deviceId = (n: number): string => `34020000001320${String(n).padStart(6, '0')}`;
+export const channelOf = (n: number): string => `34020000001310${String(n).padStart(6, '0')}`;
 
 /** A camera's stream as the service keeps it up, with all that it yields and says. */
 export interface Watched {
   stream: CameraStream;
   units: AccessUnit[];
   events: MediaEvent[];
+  sound: AudioUnit[];
   states: StreamStatus[];
 }
 
@@ -38,7 +41,7 @@ export class TestPlatform {
   readonly #host: string;
   readonly #media: Partial<MediaCallsOptions>;
   #calls: MediaCalls | null = null;
-  readonly #streams: CameraStream[] = [];
+  readonly #watched: { device: string; stream: CameraStream }[] = [];
 
   constructor(options: Partial<GbServerOptions> = {}, host = '127.0.0.1', media: Partial<MediaCallsOptions> = {}) {
     this.#host = host;
@@ -54,6 +57,8 @@ export class TestPlatform {
       logger: silentLogger,
       dateHeader: true,
       byeTimeoutMs: 1_500,
+      // As in the service: who sends pictures is there, whatever became of its keepalives.
+      stillSending: (device) => this.#watched.some((watched) => watched.device === device && watched.stream.status.state === 'streaming'),
       ...options,
     });
   }
@@ -85,13 +90,13 @@ export class TestPlatform {
 
   /** Keeps a live stream of the channel up from now on. */
   watch(device: string, channel: string, transport: MediaTransportKind, options: Partial<CameraStreamOptions> = {}): Watched {
-    const watched: Omit<Watched, 'stream'> = { units: [], events: [], states: [] };
+    const watched: Omit<Watched, 'stream'> = { units: [], events: [], sound: [], states: [] };
     const stream: CameraStream = new CameraStream({
       camera: siteCamera(device, channel, transport),
       server: this.server,
       stream: 'main',
       calls: this.calls,
-      sink: { append: (unit) => void watched.units.push(unit), discontinuity: () => undefined, streamEnded: () => undefined },
+      sink: { append: (unit) => void watched.units.push(unit), appendAudio: (unit) => void watched.sound.push(unit), discontinuity: () => undefined, streamEnded: () => undefined },
       clock: systemClock,
       logger: silentLogger,
       retry: { firstMs: 200, longestMs: 1_000 },
@@ -99,13 +104,13 @@ export class TestPlatform {
       onMediaEvent: (event) => void watched.events.push(event),
       ...options,
     });
-    this.#streams.push(stream);
+    this.#watched.push({ device, stream });
     stream.start();
     return { stream, ...watched };
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.#streams.map((stream) => stream.close()));
+    await Promise.all(this.#watched.map(({ stream }) => stream.close()));
     await this.server.close();
     await this.#calls?.close();
   }

@@ -47,6 +47,7 @@ interface Call {
 export class Calls {
   private readonly calls = new Map<string, Call>();
   private answersToLose: number;
+  private busyFor: number;
 
   constructor(
     private readonly config: CameraConfig,
@@ -57,6 +58,7 @@ export class Calls {
     /** Says by MESSAGE that a recording has been sent to its end. */
     private readonly mediaStatus: (channelId: string, callId: string) => Promise<unknown>,
   ) {
+    this.busyFor = config.misbehaviour.busyInvites;
     this.answersToLose = config.misbehaviour.loseInviteAnswers;
   }
 
@@ -83,6 +85,10 @@ export class Calls {
       request.respond(status, reason, { toTag: token() });
       this.log.emit('invite-refused', { channel: channelId, status, reason });
     };
+    if (this.busyFor > 0) {
+      this.busyFor -= 1;
+      return refuse(486, 'Busy Here');
+    }
     if (misbehaviour.inviteStatus !== null) return refuse(misbehaviour.inviteStatus, 'As Configured');
     if (!channel) return refuse(404, 'Not Found');
     const kind = offer?.sessionName.toLowerCase() ?? '';
@@ -215,7 +221,7 @@ export class Calls {
     };
     const weListen = offer.transport === 'tcp' && offer.setup === 'active';
     const sender: MediaSender =
-      offer.transport === 'udp' ? new UdpSender(remote, events, misbehaviour.ignoreIcmp) : weListen ? new TcpListenSender(local.host, events) : new TcpDialSender(remote, events);
+      offer.transport === 'udp' ? new UdpSender(remote, events, misbehaviour.ignoreIcmp, misbehaviour.oddMediaPort) : weListen ? new TcpListenSender(local.host, events) : new TcpDialSender(remote, events);
     let port: number;
     try {
       port = await sender.open();
@@ -229,7 +235,7 @@ export class Calls {
     const session = new MediaSession(
       player,
       sender,
-      { ssrc, payloadType: offer.payloadTypes[0] ?? 96, transport: offer.transport, audio: channel.config.audio, misbehaviour },
+      { ssrc, payloadType: misbehaviour.rtpPayloadType ?? misbehaviour.answerPayloadType ?? offer.payloadTypes[0] ?? 96, transport: offer.transport, audio: channel.config.audio, misbehaviour },
       () => {
         if (holder.call) void this.sayBye(holder.call, 'clip finished');
       },
@@ -261,10 +267,12 @@ export class Calls {
       fileSize: offer.sessionName.toLowerCase() === 'download' && this.config.recordings.fileSize ? Math.round(((offer.to - offer.from) * player.clip.peakBitrate()) / 8) : null,
       channelId: channel.config.id,
       host: misbehaviour.privateSdpAddress ? PRIVATE_HOST : local.host,
-      port,
+      port: misbehaviour.answerPortZero ? 0 : port,
       transport: offer.transport,
       setup: offer.transport === 'tcp' ? (weListen ? 'passive' : 'active') : null,
-      ssrc: misbehaviour.noAnswerSsrc ? null : (misbehaviour.answerSsrc ?? offer.ssrc),
+      ssrc: misbehaviour.noAnswerSsrc ? null : (misbehaviour.oddAnswerSsrc ?? misbehaviour.answerSsrc ?? offer.ssrc),
+      ...(misbehaviour.answerPayloadType === null ? {} : { payloadType: misbehaviour.answerPayloadType }),
+      encoding: misbehaviour.privateRtpmap ?? (misbehaviour.elementaryStream ? `${player.clip.codec.toUpperCase()}/90000` : 'PS/90000'),
       codec: player.clip.codec,
     });
     call.sdp = sdp;

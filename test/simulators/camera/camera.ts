@@ -14,6 +14,7 @@ import { QueryAnswers } from './queries.js';
 import { GOODBYE_MS, Registration } from './registration.js';
 import { header } from './sip/message.js';
 import { TcpTransport, UdpTransport, type Endpoint, type SignallingTransport } from './sip/transport.js';
+import { SideAgent } from './sip/side-agent.js';
 import { token, UserAgent, type IncomingRequest } from './sip/user-agent.js';
 
 /** Clips are read once a process, however many cameras play them. */
@@ -45,6 +46,8 @@ export class CameraSimulator {
   private readonly calls: Calls;
   private readonly queries: QueryAnswers;
   private readonly channels: Map<string, Channel>;
+  private readonly side: SideAgent | null;
+  private silent = false;
 
   /** Checks the configuration and reads the clips (throws what is wrong with them); opens nothing. */
   constructor(config: CameraConfigInput, onEvent: (event: SimulatorEvent) => void = () => {}) {
@@ -61,7 +64,8 @@ export class CameraSimulator {
       { ...sip, userAgent: `${device.manufacturer} ${device.model}`, duplicateSends: misbehaviour.duplicateSip, contactHost: misbehaviour.privateContact ? PRIVATE_HOST : null },
       { onRequest: (request) => void this.handle(request), onAck: (message) => this.calls.acknowledge(message) },
     );
-    this.registration = new Registration(this.config, domain, transport, this.agent, this.log);
+    this.side = misbehaviour.keepaliveFromOtherPort ? new SideAgent(this.config.server, { ...sip, userAgent: device.model, duplicateSends: false, contactHost: null }) : null;
+    this.registration = new Registration(this.config, domain, transport, this.agent, this.log, this.side?.agent);
     this.settings = new DeviceSettings(this.config);
     this.control = new ControlState(this.config, this.log, () => this.reboot());
     this.notifier = new Notifier(this.config, this.agent, this.log);
@@ -73,7 +77,9 @@ export class CameraSimulator {
   start(): Promise<void> {
     this.log.emit('started', { signalling: this.config.signalling, channels: [...this.channels.keys()] });
     this.registration.start();
-    return Promise.resolve();
+    const { natRebindAfterMs } = this.config.misbehaviour;
+    if (natRebindAfterMs !== null) void this.log.waitFor('registered').then(() => pause(natRebindAfterMs, undefined, { ref: false })).then(() => (this.silent ? undefined : this.moveAddress()), () => {});
+    return this.side?.open() ?? Promise.resolve();
   }
 
   /** Says BYE and unregister, then closes everything. */
@@ -190,6 +196,8 @@ export class CameraSimulator {
   }
 
   private async silence(): Promise<void> {
+    this.silent = true;
+    await this.side?.close();
     this.notifier.close();
     for (const { main, sub } of this.channels.values()) {
       main.close();

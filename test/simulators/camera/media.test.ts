@@ -14,7 +14,7 @@ import { hasProgram, makeTestClip, pictureHashes, probe, temporaryFolder } from 
 import { parseRtp } from './testing/tiny-platform.js';
 
 const PLAIN: PsMuxerOptions = {
-  noPsm: false, psmStreamType: null, badPsmCrc: false, zeroPesLength: false, fourByteStartCodes: false, truncatedPackHeader: false, privateStream: false, splitPes: false,
+  noPsm: false, psmStreamType: null, badPsmCrc: false, zeroPesLength: false, fourByteStartCodes: false, truncatedPackHeader: false, privateStream: false, splitPes: false, psmAfterPictures: 0, pesHeaderLengthError: 0,
 };
 const ffmpeg = hasProgram('ffmpeg') && hasProgram('ffprobe');
 

@@ -69,11 +69,59 @@ export const misbehaviourSchema = z
     info: z.enum(['right', 'unknown', 'refused', 'ignored']).default('right'),
     /** Playbacks run at normal speed whatever is asked for. */
     ignoresScale: z.boolean().default(false),
+    /** REGISTER says its lifetime only as `;expires=` of Contact. */
+    contactExpiresOnly: z.boolean().default(false),
+    /** The challenge offers qop; the answer is the older form without. */
+    ignoreQop: z.boolean().default(false),
+    /** Authorization with `username=""`. */
+    emptyUsername: z.boolean().default(false),
+    /** MESSAGEs name the first channel's id in From, not the device's. */
+    messagesFromChannel: z.boolean().default(false),
+    /** Keepalives leave from another socket than everything else (UDP). */
+    keepaliveFromOtherPort: z.boolean().default(false),
+    /** A keepalive that is refused changes nothing: the device goes on and does not register anew. */
+    ignoreRefusedKeepalives: z.boolean().default(false),
+    /** So long after its first registration the device's SIP comes from another port (a NAT forgot it); it does not notice. */
+    natRebindAfterMs: z.number().int().min(1).nullable().default(null),
+    /** The first n INVITEs are refused with 486: a session of old still stands. */
+    busyInvites: z.number().int().min(0).default(0),
+    /** `m=video 0` in the answer; media come all the same. */
+    answerPortZero: z.boolean().default(false),
+    /** `y=` of the answer, word for word: `0`, nine digits, letters. */
+    oddAnswerSsrc: z.string().nullable().default(null),
+    /** Encoding name of the answer's rtpmap, e.g. `HIKVISION/90000`. */
+    privateRtpmap: z.string().nullable().default(null),
+    /** The answer lists this payload type alone, and RTP carries it. */
+    answerPayloadType: z.number().int().min(0).max(127).nullable().default(null),
+    /** One item a catalog message, whatever `catalog.itemsPerMessage` says. */
+    oneCatalogItemPerMessage: z.boolean().default(false),
+    /** Added to SumNum of the catalog. */
+    sumNumOffset: z.number().int().default(0),
+    /** The device's clock is wrong by so much: DeviceTime, and NTP of the sender reports. */
+    deviceClockOffsetMs: z.number().int().default(0),
+    // XML
+    /** `<` and `&` stand raw in Name and Address. */
+    unescapedXml: z.boolean().default(false),
+    xmlNoProlog: z.boolean().default(false),
+    /** Blank lines and blanks before the prolog. */
+    xmlLeadingBlanks: z.boolean().default(false),
+    /** Values stand between blanks and line breaks. */
+    xmlSpacedValues: z.boolean().default(false),
+    /** CmdType is an attribute of the root. */
+    xmlCmdTypeAttribute: z.boolean().default(false),
+    /** 65535, or nothing, where a small number belongs. */
+    xmlOddIntegers: z.boolean().default(false),
+    /** ParentID is a path: `device/group`. */
+    xmlParentPath: z.boolean().default(false),
+    /** The prolog names another character set than the bytes have. */
+    xmlCharset: z.enum(['right', 'utf8-says-gb2312', 'gb2312-says-utf8', 'utf8-with-bom']).default('right'),
     // Program stream
     /** No program stream map at all. */
     noPsm: z.boolean().default(false),
     /** The program stream map declares this stream type (e.g. 0x1b for what is H.265). */
     psmStreamType: z.number().int().min(0).max(255).nullable().default(null),
+    /** The program stream map comes only from the nth picture on. */
+    psmAfterPictures: z.number().int().min(0).default(0),
     /** The CRC of the program stream map is wrong. */
     badPsmCrc: z.boolean().default(false),
     /** Video PES packets have length 0: they run to the next pack. */
@@ -88,6 +136,10 @@ export const misbehaviourSchema = z
     splitPes: z.boolean().default(false),
     /** Two pictures share one PES and one PTS. */
     gluedPictures: z.boolean().default(false),
+    /** Added to PES_header_data_length of video. */
+    pesHeaderLengthError: z.number().int().min(-2).max(2).default(0),
+    /** The channel's audio is AAC (ADTS), declared as G.711. */
+    aacAsG711: z.boolean().default(false),
     /** Parameter sets before every picture. */
     parameterSetsEverywhere: z.boolean().default(false),
     /** The first picture of a session is whatever comes next, not a key picture. */
@@ -101,6 +153,20 @@ export const misbehaviourSchema = z
     rtpExtras: z.boolean().default(false),
     /** A sender report arrives on the RTP port before the first packet. */
     rtcpFirst: z.boolean().default(false),
+    /** Nothing but sender reports for so long, then RTP. */
+    rtcpOnlyMs: z.number().int().min(0).default(0),
+    /** RTP carries this payload type whatever the SDP says. */
+    rtpPayloadType: z.number().int().min(0).max(127).nullable().default(null),
+    /** RTP and PES timestamps stand still. */
+    frozenTimestamps: z.boolean().default(false),
+    /** RTP leaves from an odd port (UDP). */
+    oddMediaPort: z.boolean().default(false),
+    /** After n pictures the media come from another port: a NAT forgot the old one (UDP). */
+    mediaRebindAfter: z.number().int().min(1).nullable().default(null),
+    /** The payload is the elementary stream (RFC 6184, RFC 7798) in place of the program stream. */
+    elementaryStream: z.boolean().default(false),
+    /** The payload is an MPEG transport stream. */
+    transportStream: z.boolean().default(false),
     /** UDP packets lost, swapped with a later one, or sent twice; in percent. */
     lossPercent: z.number().min(0).max(100).default(0),
     reorderPercent: z.number().min(0).max(100).default(0),
@@ -117,6 +183,10 @@ export const misbehaviourSchema = z
     tcpGarbagePercent: z.number().min(0).max(100).default(0),
     /** `$`, channel, length (RTSP interleaving) in place of RFC 4571. */
     dollarFraming: z.boolean().default(false),
+    /** The connection begins with 256 bytes that are no RTP, as devices with a vendor's own protocol send. */
+    ehomePreamble: z.boolean().default(false),
+    /** The byte stream leaves in pieces of a few bytes. */
+    tcpDribble: z.boolean().default(false),
     /** Seed of all randomness above; a run can be repeated with it. */
     seed: z.number().int().nullable().default(null),
   })

@@ -40,7 +40,7 @@ export class QueryAnswers {
         break;
       case 'devicestatus':
         if (!channel) await this.result(command, 'ERROR');
-        else await this.message(deviceStatusResponse(sn, deviceId, Date.now(), { recording: channel.recording, guarded: this.control.guarded, alarming: this.control.alarming }, device.version));
+        else await this.message(deviceStatusResponse(sn, deviceId, Date.now() + this.config.misbehaviour.deviceClockOffsetMs, { recording: channel.recording, guarded: this.control.guarded, alarming: this.control.alarming }, device.version));
         break;
       case 'recordinfo': {
         const messages = recordMessages(this.config, sn, deviceId, text);
@@ -137,12 +137,13 @@ export class QueryAnswers {
   /** Next part only after the 200 of the previous one: a burst would be lost over UDP. */
   private async sendCatalog(sn: string): Promise<void> {
     const { device, catalog, misbehaviour, channels } = this.config;
-    const total = channels.length + catalog.extraChannels;
+    const total = channels.length + catalog.extraChannels + misbehaviour.sumNumOffset;
+    const perMessage = misbehaviour.oneCatalogItemPerMessage ? 1 : catalog.itemsPerMessage;
     const items = this.catalogItems();
     const sent = items.slice(0, items.length - misbehaviour.missingCatalogItems);
     let parts = 0;
-    for (let at = 0; at < sent.length; at += catalog.itemsPerMessage) {
-      await this.message(catalogResponse(sn, device.id, total, sent.slice(at, at + catalog.itemsPerMessage), device.version));
+    for (let at = 0; at < sent.length; at += perMessage) {
+      await this.message(catalogResponse(sn, device.id, total, sent.slice(at, at + perMessage), device.version));
       parts += 1;
     }
     this.log.emit('catalog-sent', { items: sent.length, parts });

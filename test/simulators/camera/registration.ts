@@ -31,6 +31,8 @@ export class Registration {
     private readonly transport: () => SignallingTransport,
     private readonly agent: UserAgent,
     private readonly log: EventLog,
+    /** Who sends the keepalives; the same agent but for `keepaliveFromOtherPort`. */
+    private readonly keepaliveAgent: UserAgent = agent,
   ) {}
 
   get isRegistered(): boolean {
@@ -114,8 +116,8 @@ export class Registration {
         callId: this.callId,
         cseq: this.sequence,
         headers: [
-          { name: 'Contact', value: contact },
-          { name: 'Expires', value: String(expiresS) },
+          { name: 'Contact', value: misbehaviour.contactExpiresOnly ? `${contact};expires=${expiresS}` : contact },
+          ...(misbehaviour.contactExpiresOnly ? [] : [{ name: 'Expires', value: String(expiresS) }]),
           { name: 'X-GB-Ver', value: device.version },
           ...(credentials === null ? [] : [{ name: 'Authorization', value: credentials }]),
         ],
@@ -127,7 +129,9 @@ export class Registration {
     for (let round = 0; response.status === 401 && round < 2; round += 1) {
       const challenge = parseChallenge(header(response, 'www-authenticate') ?? '');
       if (!challenge) throw new Error('401 without a Digest challenge that this camera understands');
-      this.lastAuthorization = authorization(challenge, { username: device.username ?? device.id, password: device.password }, 'REGISTER', uri);
+      if (misbehaviour.ignoreQop) challenge.qopAuth = false;
+      const username = misbehaviour.emptyUsername ? '' : (device.username ?? device.id);
+      this.lastAuthorization = authorization(challenge, { username, password: device.password }, 'REGISTER', uri);
       response = await send(this.lastAuthorization);
     }
     if (response.status < 200 || response.status > 299) {
@@ -166,7 +170,8 @@ export class Registration {
         if (response.status >= 200 && response.status < 300) {
           missed = 0;
           this.log.emit('keepalive');
-        } else return `keepalive refused: ${response.status} ${response.reason}`;
+        } else if (this.config.misbehaviour.ignoreRefusedKeepalives) this.log.emit('keepalive-refused', { status: response.status });
+        else return `keepalive refused: ${response.status} ${response.reason}`;
       } catch (error) {
         missed += 1;
         this.log.emit('keepalive-missed', { missed, reason: (error as Error).message });
@@ -177,7 +182,7 @@ export class Registration {
 
   private keepalive(): Promise<SipResponse> {
     this.keepaliveNumber += 1;
-    return this.agent.request(messageToPlatform(this.config, this.domain, keepaliveNotify(this.keepaliveNumber, this.config.device.id)));
+    return this.keepaliveAgent.request(messageToPlatform(this.config, this.domain, keepaliveNotify(this.keepaliveNumber, this.config.device.id)));
   }
 
   private sleep(ms: number): Promise<void> {

@@ -78,6 +78,9 @@ export interface SdpAnswer {
   /** Ten digits; null leaves `y=` out. */
   ssrc: string | null;
   codec: 'h264' | 'h265';
+  payloadType?: number;
+  /** Encoding in the rtpmap. */
+  encoding?: string;
 }
 
 /** The answer: session lines, m, a, then y and f last, as picky platforms want it. */
@@ -89,9 +92,9 @@ export function buildAnswer(answer: SdpAnswer): string {
     `s=${answer.sessionName}`,
     `c=IN ${family} ${answer.host}`,
     `t=${answer.from} ${answer.to}`,
-    `m=video ${answer.port} ${answer.transport === 'tcp' ? 'TCP/RTP/AVP' : 'RTP/AVP'} 96`,
+    `m=video ${answer.port} ${answer.transport === 'tcp' ? 'TCP/RTP/AVP' : 'RTP/AVP'} ${answer.payloadType ?? 96}`,
     'a=sendonly',
-    'a=rtpmap:96 PS/90000',
+    `a=rtpmap:${answer.payloadType ?? 96} ${answer.encoding ?? 'PS/90000'}`,
   ];
   if (answer.transport === 'tcp') lines.push(`a=setup:${answer.setup ?? 'active'}`, 'a=connection:new');
   if (answer.fileSize !== null) lines.push(`a=filesize:${answer.fileSize}`);

@@ -2,13 +2,16 @@ import { randomInt } from 'node:crypto';
 import { SeededRandom } from '../../common/random.js';
 import type { Misbehaviour } from '../misbehaviour.js';
 import type { Picture, PicturePlayer, PictureSink } from './clip-player.js';
+import { elementaryPayloads } from './es-packets.js';
 import { ToneSource } from './g711.js';
 import { Impairments } from './impairments.js';
 import { nalUnits, nalType, parameterSetsIn, START_CODE } from './nal.js';
 import { PsMuxer, type AudioCodec } from './ps-muxer.js';
 import { RtpPacketiser } from './rtp.js';
 import type { MediaSender } from './senders.js';
+import { SilentAac } from './silent-aac.js';
 import { TcpFramer } from './tcp-framing.js';
+import { TS_RUN, TsMuxer } from './ts-muxer.js';
 
 export interface MediaSessionOptions {
   ssrc: number;
@@ -39,7 +42,9 @@ export class MediaSession implements PictureSink {
   private readonly rtp: RtpPacketiser;
   private readonly impairments: Impairments;
   private readonly framer: TcpFramer;
-  private readonly tone: ToneSource | null;
+  private readonly tone: { next(ticks: number): Buffer } | null;
+  private readonly ts: TsMuxer | null;
+  private controlTimer: NodeJS.Timeout | null = null;
   private readonly timestampStart: number;
   /** Media time of this session, 90 kHz ticks since its first picture, by the camera's (perhaps skewed) clock. */
   private elapsed = 0;
@@ -64,7 +69,8 @@ export class MediaSession implements PictureSink {
     this.midGop = misbehaviour.startMidGop;
     this.timestampStart = misbehaviour.timestampStart ?? randomInt(0, 2 ** 32);
     this.muxer = new PsMuxer(player.clip.codec, options.audio, player.clip.peakBitrate(), misbehaviour);
-    this.tone = options.audio ? new ToneSource(options.audio) : null;
+    this.tone = options.audio ? (misbehaviour.aacAsG711 ? new SilentAac() : new ToneSource(options.audio)) : null;
+    this.ts = misbehaviour.transportStream ? new TsMuxer(player.clip.codec) : null;
     this.rtp = new RtpPacketiser({
       ssrc: options.ssrc,
       payloadType: options.payloadType,
@@ -81,8 +87,21 @@ export class MediaSession implements PictureSink {
   begin(): void {
     if (this.running) return;
     this.running = true;
-    if (this.options.misbehaviour.rtcpFirst) this.sender.send([this.rtp.senderReport(Date.now(), this.timestampStart)]);
-    this.player.attach(this);
+    const { rtcpFirst, rtcpOnlyMs, ehomePreamble } = this.options.misbehaviour;
+    const report = (): void => this.sender.send([this.rtp.senderReport(this.deviceNow(), this.timestampStart)]);
+    if (rtcpFirst) report();
+    if (ehomePreamble && this.options.transport === 'tcp') this.sender.send([Buffer.concat([Buffer.from('EHOME\0\x01\0', 'latin1'), Buffer.alloc(248, 0x5a)])]);
+    if (rtcpOnlyMs === 0) this.player.attach(this);
+    else this.reportOnly(report, performance.now() + rtcpOnlyMs);
+  }
+
+  private reportOnly(report: () => void, until: number): void {
+    report();
+    this.controlTimer = setTimeout(() => (performance.now() < until ? this.reportOnly(report, until) : this.player.attach(this)), 200);
+  }
+
+  private deviceNow(): number {
+    return Date.now() + this.options.misbehaviour.deviceClockOffsetMs;
   }
 
   /** A packet was refused: remember where, so that a held scenario can go on from there. */
@@ -92,6 +111,7 @@ export class MediaSession implements PictureSink {
 
   async end(): Promise<void> {
     this.running = false;
+    if (this.controlTimer) clearTimeout(this.controlTimer);
     this.player.detach(this, this.refusedAt);
     await this.sender.close();
   }
@@ -143,23 +163,33 @@ export class MediaSession implements PictureSink {
   }
 
   private emit(annexB: Buffer, key: boolean, duration: number): void {
-    const ticks = Math.round(this.timestampStart + this.elapsed);
+    const { frozenTimestamps, elementaryStream, mediaRebindAfter, clockSkewPpm } = this.options.misbehaviour;
+    const ticks = Math.round(this.timestampStart + (frozenTimestamps ? 0 : this.elapsed));
     this.pictures += 1;
-    this.leave(this.rtp.packetise(this.muxer.picture(annexB, key, ticks), ticks));
+    if (this.pictures === mediaRebindAfter) void this.sender.rebind?.();
+    if (elementaryStream) this.leave(this.rtp.payloads(elementaryPayloads(this.player.clip.codec, annexB), ticks));
+    else if (this.ts) this.leave(this.rtp.payloads(pieces(this.ts.picture(annexB, key, ticks), TS_RUN), ticks));
+    else this.leave(this.rtp.packetise(this.muxer.picture(annexB, key, ticks), ticks));
     if (this.tone) {
       const sound = ticks + AUDIO_OFFSET;
-      this.leave(this.rtp.packetise(this.muxer.audio(this.tone.next(duration), sound), sound));
+      const bytes = this.tone.next(duration);
+      if (bytes.length > 0) this.leave(this.rtp.packetise(this.muxer.audio(bytes, sound), sound));
     }
-    this.elapsed += duration * (1 + this.options.misbehaviour.clockSkewPpm / 1e6);
+    this.elapsed += duration * (1 + clockSkewPpm / 1e6);
     const now = Date.now();
     if (now - this.lastReport >= REPORT_EVERY_MS) {
       this.lastReport = now;
-      this.sender.sendControl(this.rtp.senderReport(now, ticks));
+      this.sender.sendControl(this.rtp.senderReport(this.deviceNow(), ticks));
     }
   }
 
   private leave(packets: Buffer[]): void {
     if (this.options.transport === 'udp') this.sender.send(this.impairments.apply(packets));
+    else if (this.options.misbehaviour.tcpDribble) this.sender.send(pieces(this.framer.frame(packets), 7));
     else this.sender.send([this.framer.frame(packets)]);
   }
+}
+
+function pieces(bytes: Buffer, size: number): Buffer[] {
+  return Array.from({ length: Math.ceil(bytes.length / size) }, (_, i) => bytes.subarray(i * size, (i + 1) * size));
 }

@@ -13,6 +13,8 @@ export interface PsMuxerOptions {
   truncatedPackHeader: boolean;
   privateStream: boolean;
   splitPes: boolean;
+  psmAfterPictures: number;
+  pesHeaderLengthError: number;
 }
 
 export type AudioCodec = 'g711a' | 'g711u';
@@ -26,6 +28,7 @@ const PTS_MODULUS = 2 ** 33;
 
 export class PsMuxer {
   private readonly muxRate: number;
+  private pictures = -1;
 
   /** `peakBitrate` in bits per second fills the mux rate fields, which are in units of 50 bytes per second. */
   constructor(
@@ -40,9 +43,10 @@ export class PsMuxer {
   /** One picture as a pack. `pts` in 90 kHz ticks, wrapped to 33 bits here. */
   picture(annexB: Buffer, key: boolean, pts: number): Buffer {
     const parts = [this.packHeader(pts)];
+    this.pictures += 1;
     if (key) {
       parts.push(this.systemHeader());
-      if (!this.options.noPsm) parts.push(this.programStreamMap());
+      if (!this.options.noPsm && this.pictures >= this.options.psmAfterPictures) parts.push(this.programStreamMap());
     }
     if (this.options.privateStream) parts.push(this.privateData());
     if (this.options.splitPes) {
@@ -126,7 +130,7 @@ export class PsMuxer {
     for (let at = 0; at < bytes.length; ) {
       const first = at === 0 && pts !== null;
       const payload = bytes.subarray(at, endless ? bytes.length : at + MAX_PES_PAYLOAD);
-      const header = Buffer.from([first ? 0x84 : 0x80, first ? 0x80 : 0x00, first ? 5 : 0]);
+      const header = Buffer.from([first ? 0x84 : 0x80, first ? 0x80 : 0x00, (first ? 5 : 0) + (id === VIDEO && first ? this.options.pesHeaderLengthError : 0)]);
       const length = endless ? 0 : payload.length + header.length + (first ? 5 : 0);
       packets.push(this.startCode(id), uint16(length), header);
       if (first) packets.push(ptsField(pts));
@@ -142,7 +146,7 @@ function uint16(value: number): Buffer {
 }
 
 /** 33 bits in 5 bytes with prefix '0010' and marker bits. */
-function ptsField(pts: number): Buffer {
+export function ptsField(pts: number): Buffer {
   const value = pts % PTS_MODULUS;
   const high = Math.floor(value / 2 ** 30);
   const middle = Math.floor(value / 2 ** 15) % 2 ** 15;

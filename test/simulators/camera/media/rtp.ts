@@ -43,6 +43,11 @@ export class RtpPacketiser {
     return packets;
   }
 
+  /** Payloads that are packets already; the marker ends the last. */
+  payloads(list: readonly Buffer[], timestamp: number): Buffer[] {
+    return list.map((payload, i) => this.packet(payload, timestamp, this.options.marker === 'always' || (this.options.marker === 'last' && i === list.length - 1)));
+  }
+
   private packet(payload: Buffer, timestamp: number, marker: boolean): Buffer {
     const { ssrc, payloadType, extras } = this.options;
     const head = Buffer.alloc(extras ? 12 + 4 + 8 : 12);

@@ -11,6 +11,8 @@ export interface MediaSender {
   send(packets: readonly Buffer[]): void;
   /** RTCP, where the transport has a place for it. */
   sendControl(report: Buffer): void;
+  /** UDP: goes on from another port. */
+  rebind?(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -44,6 +46,7 @@ export class UdpSender implements MediaSender {
     private readonly remote: Endpoint,
     private readonly events: SenderEvents,
     private readonly ignoreIcmp: boolean,
+    private readonly oddPort = false,
   ) {}
 
   async open(): Promise<number> {
@@ -52,7 +55,7 @@ export class UdpSender implements MediaSender {
     for (let attempt = 0; ; attempt += 1) {
       const rtp = await bound(type, 0);
       const { port } = rtp.address();
-      const rtcp = port % 2 === 0 ? await bound(type, port + 1).catch(() => null) : null;
+      const rtcp = (port % 2 === 1) === this.oddPort ? await bound(type, port + 1).catch(() => null) : null;
       if (rtcp || attempt >= 20) {
         this.rtp = rtp;
         this.rtcp = rtcp;
@@ -68,6 +71,19 @@ export class UdpSender implements MediaSender {
     // Connected, so that the system tells us when the port is closed.
     await new Promise<void>((resolve) => rtp.connect(this.remote.port, this.remote.host, () => resolve()));
     return rtp.address().port;
+  }
+
+  /** Goes on from another port, as behind a NAT that forgot the old one. */
+  async rebind(): Promise<void> {
+    const old = this.rtp;
+    if (!old) return;
+    const rtp = await bound(net.isIPv6(this.remote.host) ? 'udp6' : 'udp4', 0);
+    rtp.on('error', () => this.noteRefusal());
+    rtp.on('message', (bytes) => this.events.received(bytes));
+    await new Promise<void>((resolve) => rtp.connect(this.remote.port, this.remote.host, () => resolve()));
+    if (this.rtp === old) this.rtp = rtp;
+    else rtp.close();
+    old.close();
   }
 
   start(): void {
