@@ -15,10 +15,10 @@ import { migrate } from '../storage/catalogue/migrate.js';
 import { FootageLog } from '../storage/footage/footage-log.js';
 import { FootageKeeper } from './footage/footage-keeper.js';
 import type { LogPosition } from '../storage/footage/segment.js';
-import { FileObjectStore } from '../storage/objects/file-object-store.js';
 import type { ObjectStore } from '../storage/objects/object-store.js';
-import { readObject } from '../storage/objects/read-object.js';
 import { VisionPool } from '../vision/child/pool.js';
+import { ArchiveKeeper } from './archive/archive-keeper.js';
+import { Objects } from './archive/open-objects.js';
 import { CameraAnalyser, type AnalysedStep } from './analysis/camera-analyser.js';
 import { analysedAt } from './config/analysis-windows.js';
 import { inFolder, type Config } from './config/config.js';
@@ -59,7 +59,8 @@ export class Core {
   #postgres: EmbeddedPostgres | null = null;
   #database: Database | null = null;
   #log: FootageLog | null = null;
-  #objects: FileObjectStore | null = null;
+  #objects: Objects | null = null;
+  #archive: ArchiveKeeper | null = null;
   #vision: VisionPool | null = null;
   #evidence: EvidenceWorker | null = null;
   #site: Site = { lots: [], cameras: [] };
@@ -78,10 +79,11 @@ export class Core {
     await migrate(this.#database, { clock, logger });
     this.#site = await this.#sites.read();
     this.#retired = await this.#sites.retired();
-    this.#objects = new FileObjectStore({ folder: join(config.dataFolder, 'objects'), clock });
-    await this.#objects.start();
-    this.#log = new FootageLog({ folder: join(config.dataFolder, 'footage'), database: this.#database, clock, logger, segmentMs: config.footage.segment });
+    this.#objects = new Objects(config, clock);
+    this.#archive = new ArchiveKeeper({ ...this.#options, database: this.#database, objects: this.#objects });
+    this.#log = new FootageLog({ folder: join(config.dataFolder, 'footage'), database: this.#database, clock, logger, segmentMs: config.footage.segment, archive: this.#archive.footage });
     await this.#startLog(this.#log);
+    await this.#archive.start(this.#log);
     this.#keeper = new FootageKeeper({ config, database: this.#database, log: this.#log, site: () => this.#site, clock, logger, problems: this.#options.problems, metrics: this.#options.metrics });
     this.#vision = new VisionPool({
       manifestPath: config.vision.manifest === null ? join(program.root, 'models', 'manifest.json') : inFolder(config.baseFolder, config.vision.manifest),
@@ -116,7 +118,9 @@ export class Core {
     await this.#keeper?.close();
     await this.#evidence?.close();
     await this.#vision?.close();
+    await this.#archive?.close();
     await this.#log?.close();
+    this.#objects?.close();
     await this.#database?.close();
     await this.#postgres?.stop();
   }
@@ -138,7 +142,11 @@ export class Core {
   }
 
   get objects(): ObjectStore {
-    return this.#require(this.#objects);
+    return this.#require(this.#objects).store;
+  }
+
+  get archive(): ArchiveKeeper {
+    return this.#require(this.#archive);
   }
 
   get vision(): VisionPool {
@@ -188,7 +196,7 @@ export class Core {
   }
 
   async readObject(key: string): Promise<Uint8Array> {
-    return readObject(this.#require(this.#objects), key);
+    return this.#require(this.#objects).read(key);
   }
 
   /** JPEG of an evidence picture, or null where there is none. */
@@ -218,6 +226,7 @@ export class Core {
   check(): void {
     const { problems, metrics, clock } = this.#options;
     this.keeper.report();
+    this.archive.report();
     const footage = this.log.status();
     problems.set('footage', footage.state === 'ok' ? null : `footage cannot be written: ${footage.reason ?? 'unknown reason'} (${footage.droppedGops} GOPs lost so far)`);
     const children = this.vision.status().children;
@@ -343,7 +352,7 @@ export class Core {
   }
 
   #makeEvidence(event: VisitEvent): Promise<EvidenceResult> {
-    const objects = this.#require(this.#objects);
+    const { store: objects } = this.#require(this.#objects);
     const { cameraId, berthId } = event.visit;
     const known = this.#site.cameras.find((c) => c.id === cameraId) ?? this.#retired.cameras.get(cameraId);
     if (!known) throw new BerthwatchError('not-found', 'SITE_CAMERA', `camera ${cameraId} was never in the site`);

@@ -315,6 +315,7 @@ export class BerthwatchService {
       startedAt: this.#startedAt,
       now: () => clock.now(),
       storage: () => core.keeper.storage(),
+      archive: () => core.archive.status(),
       hostClock: () => core.keeper.hostClock.status(),
     });
     const footage = new FootageService({ config: config.playback, token: config.http.token, log: core.log, database: core.database, cameras: () => core.site.cameras, clock, logger });
@@ -339,6 +340,7 @@ export class BerthwatchService {
         storage: core.keeper.sources(),
         devices: this.#desk as DeviceDesk,
         deviceFootage,
+        archive: core.archive.sources(),
       },
     );
     this.#api = api;

@@ -3,10 +3,12 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { silentLogger } from '../../base/logger.js';
 import { ManualClock } from '../../base/manual-clock.js';
 import { Feed } from '../live/feed.js';
+import { finding } from '../../storage/archive/finding.js';
 import type { FootageHold } from '../../storage/footage/holds.js';
 import type { StorageStatus } from '../../storage/footage/retention-job.js';
 import type { HostClockStatus } from '../time/host-clock.js';
 import type { ApiSources } from './routes.js';
+import type { ArchiveView } from './archive-routes.js';
 import { createApi } from './server.js';
 import { fakeDevices } from './testing/fake-devices.js';
 
@@ -21,13 +23,17 @@ const STORAGE: StorageStatus = {
   cameras: [{ cameraId: 'c', segments: 1, bytes: 7, oldestDay: 0, bytesPerDay: null, retentionMs: 30 * 86_400_000, quotaBytes: null, refused: null }],
 };
 const CLOCK: HostClockStatus = { state: 'off', offsetMs: null, delayMs: null, server: null, stratum: null, checkedAt: null, servers: [], steps: [], unconfirmedMs: 0 };
+const ARCHIVE: ArchiveView = {
+  archive: { state: 'failing', reason: 'no bucket', since: 1, nextTryAt: 2, place: 'bucket b', backlog: { segments: 1, bytes: 2, oldestAt: 3, remainingMs: null }, uploading: [{ cameraId: 'c', segment: 1, bytes: 2, sent: 1 }], uploaded: { segments: 0, bytes: 0 }, bytesPerSecond: 0, blocked: { segments: 0, first: null }, trouble: null, waitingRemovals: 0, unconfirmed: 0 },
+  check: null,
+};
 const HOLD: FootageHold = { id: 3, cameraId: 'c', from: 1, to: 2, visitUid: null, reason: 'disputed', heldBy: 'Li', createdAt: 5, until: null, releasedAt: null, releasedBy: null };
 
 function sources(feed: Feed): ApiSources {
   return {
     feed,
     problems: () => [{ part: 'footage', message: 'disk full', since: 1 }],
-    status: () => Promise.resolve({ startedAt: 0, now: 1, problems: [], platforms: [], storage: STORAGE, clock: CLOCK, counts: { visits: 0, openVisits: 0, pictures: 0, pendingEvidence: 0 } }),
+    status: () => Promise.resolve({ startedAt: 0, now: 1, problems: [], platforms: [], storage: STORAGE, archive: ARCHIVE, clock: CLOCK, counts: { visits: 0, openVisits: 0, pictures: 0, pendingEvidence: 0 } }),
     cameras: () => Promise.resolve([]),
     visits: () => Promise.resolve([]),
     visit: () => Promise.resolve(null),
@@ -49,6 +55,7 @@ function sources(feed: Feed): ApiSources {
       addHold: (request) => Promise.resolve({ ...HOLD, ...request, until: null, visitUid: request.visitUid ?? null, cameraId: request.cameraId ?? 'c', from: request.from ?? 1, to: request.to ?? null, covers: { segments: 1, bytes: 7, gone: 0 } }),
       releaseHold: (id, by) => Promise.resolve({ ...HOLD, id, releasedAt: 9, releasedBy: by }),
     },
+    archive: { status: () => ARCHIVE, findings: () => Promise.resolve({ count: 1, findings: [{ ...finding({ kind: 'no-object', where: 'footage/c/1.mp4' }), foundAt: 7 }] }) },
   };
 }
 
@@ -66,7 +73,7 @@ describe('the HTTP API', () => {
 
   it('describes every route by OpenAPI', async () => {
     const document = (await app.inject('/api/openapi.json')).json<{ paths: Record<string, unknown> }>();
-    for (const path of ['/api/status', '/api/cameras', '/api/visits', '/api/visits/{uid}', '/api/evidence/{id}', '/api/cameras/{id}/latest.jpg', '/api/events', '/api/site', '/api/storage', '/api/holds', '/api/holds/{id}', '/api/devices', '/api/devices/{id}/channels/{channel}/snapshot', '/api/alarms', '/healthz', '/metrics']) {
+    for (const path of ['/api/status', '/api/cameras', '/api/visits', '/api/visits/{uid}', '/api/evidence/{id}', '/api/cameras/{id}/latest.jpg', '/api/events', '/api/site', '/api/storage', '/api/holds', '/api/holds/{id}', '/api/devices', '/api/devices/{id}/channels/{channel}/snapshot', '/api/alarms', '/api/archive', '/api/archive/findings', '/healthz', '/metrics']) {
       expect(document.paths, path).toHaveProperty([path]);
     }
   });
@@ -95,6 +102,8 @@ describe('the HTTP API', () => {
 
   it('tells of the disk, and lets footage be held with the token only', async () => {
     expect((await app.inject('/api/storage')).json()).toEqual(STORAGE);
+    expect((await app.inject('/api/archive')).json()).toEqual(ARCHIVE);
+    expect((await app.inject('/api/archive/findings?limit=5')).json()).toMatchObject({ count: 1, findings: [{ kind: 'no-object', foundAt: 7 }] });
     expect((await app.inject('/api/status')).json()).toMatchObject({ storage: { state: 'ok' }, clock: { state: 'off' } });
     expect((await app.inject('/api/holds?all=true')).json()).toEqual([HOLD]);
     const headers = { authorization: `Bearer ${TOKEN}` };

@@ -23,6 +23,7 @@ export interface ReadModelParts {
   startedAt: number;
   now: () => number;
   storage: () => StatusView['storage'];
+  archive: () => StatusView['archive'];
   hostClock: () => StatusView['clock'];
 }
 
@@ -120,13 +121,14 @@ export class ReadModel {
   }
 
   async status(): Promise<Omit<StatusView, 'version'>> {
-    const { database, links, problems, startedAt, now, storage, hostClock } = this.#parts;
+    const { database, links, problems, startedAt, now, storage, archive, hostClock } = this.#parts;
     return {
       startedAt,
       now: now(),
       problems: problems.list(),
       platforms: await Promise.all(links.map((link) => link.counts())),
       storage: storage(),
+      archive: archive(),
       clock: hostClock(),
       counts: await readCounts(database),
     };

@@ -9,6 +9,7 @@ import { addFootageRoutes, type FootageSources } from './footage-routes.js';
 import type { SiteSources } from './site-routes.js';
 import { addDeviceRoutes, type DeviceSources } from './device-routes.js';
 import { addDeviceFootageRoutes, type DeviceFootageSources } from './device-footage-routes.js';
+import { addArchiveRoutes, type ArchiveSources } from './archive-routes.js';
 import { addStorageRoutes, type StorageSources } from './storage-routes.js';
 import { CameraAnswer, ErrorAnswer, HealthAnswer, StatusAnswer, VisitAnswer, type CameraView, type StatusView, type VisitView } from './schemas.js';
 
@@ -30,6 +31,7 @@ export interface ApiSources extends SiteSources {
   /** Recorded footage; absent where there is no footage log. */
   footage?: FootageSources;
   deviceFootage: DeviceFootageSources;
+  archive: ArchiveSources;
 }
 
 export interface VisitFilter {
@@ -64,6 +66,7 @@ export function addRoutes(app: App, sources: ApiSources, version: string): void 
   addStorageRoutes(app, sources.storage);
   addDeviceRoutes(app, sources.devices);
   addDeviceFootageRoutes(app, sources.deviceFootage);
+  addArchiveRoutes(app, sources.archive);
 
   app.get('/api/openapi.json', { schema: { hide: true } }, async () => app.swagger());
 

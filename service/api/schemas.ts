@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { CAMERA_KINDS } from '../config/camera-model.js';
+import { ArchiveAnswer } from './archive-answer.js';
 
 /** Shapes of the HTTP API. Times are Unix milliseconds. */
 
@@ -129,6 +130,8 @@ export const StatusAnswer = z.object({
   platforms: z.array(z.object({ platform: z.string(), pending: z.number(), delivered: z.number(), refused: z.number(), oldestPendingAt: z.number().nullable() })),
   /** The disk of the footage; by camera: /api/storage. */
   storage: StorageAnswer,
+  /** Its archive, and the check of what is stored. */
+  archive: ArchiveAnswer,
   clock: ClockAnswer,
   counts: z.object({ visits: z.number(), openVisits: z.number(), pictures: z.number(), pendingEvidence: z.number() }),
 });

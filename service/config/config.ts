@@ -4,6 +4,7 @@ import { BerthwatchError } from '../../base/errors.js';
 import { PlaybackConfigSchema } from '../playback/config.js';
 import { duration, gbId, port, portRange, size, timeServer } from './value-types.js';
 import { MEDIA_MODES } from '../../ingest/media/media-transport.js';
+import { ArchiveSchema, checkObjects, LocalFootageSchema, ObjectsSchema, withEnvironment } from './objects.js';
 import { readYaml } from './read-yaml.js';
 
 const Platform = z.strictObject({
@@ -110,6 +111,8 @@ export const ConfigSchema = z.strictObject({
       /** Most bytes on the disk: of all cameras, and of each that has none in the site; null: what the disk has. */
       quota: size.nullable().prefault(null),
       cameraQuota: size.nullable().prefault(null),
+      local: LocalFootageSchema.prefault({}),
+      archive: ArchiveSchema.prefault({}),
       /** What to do when disk or quota is full: stop recording, or delete the oldest footage that nobody holds. */
       whenFull: z.enum(['refuse', 'drop-oldest']).prefault('refuse'),
       disk: z
@@ -123,6 +126,7 @@ export const ConfigSchema = z.strictObject({
         .prefault({}),
     })
     .prefault({}),
+  objects: ObjectsSchema.prefault({}),
   time: z
     .strictObject({
       /** Servers that the host's clock is compared with; null: public ones in China; []: nobody is asked. */
@@ -157,7 +161,7 @@ export const LEAST_RETENTION_MS = 30 * 86_400_000;
 export type PlatformConfig = z.output<typeof Platform>;
 
 /**
- * Reads the configuration and lays the environment over it (`DATABASE_URL`, `BERTHWATCH_TOKEN`).
+ * Reads the configuration and lays the environment over it (`DATABASE_URL`, `BERTHWATCH_TOKEN`, `S3_…`).
  * @throws BerthwatchError bad-input listing every problem with file and line
  */
 export function readConfig(file: string, environment: NodeJS.ProcessEnv = process.env): Config {
@@ -169,6 +173,8 @@ export function finishConfig(values: z.output<typeof ConfigSchema>, baseFolder: 
   const config: Config = { ...values, baseFolder };
   config.dataFolder = inFolder(baseFolder, config.dataFolder);
   if (environment.DATABASE_URL) config.database = { url: environment.DATABASE_URL };
+  config.objects = withEnvironment(config.objects, environment);
+  checkObjects(config.objects, config.footage.local, config.footage.archive);
   if (environment.BERTHWATCH_TOKEN) config.http = { ...config.http, token: environment.BERTHWATCH_TOKEN };
   if (!isLoopback(config.http.host) && config.http.token === null) {
     throw new BerthwatchError('bad-input', 'CONFIG_TOKEN', `http.host is ${config.http.host}, which others can reach: set http.token or BERTHWATCH_TOKEN (16 characters or more)`);
