@@ -4,9 +4,9 @@
  */
 import { createWriteStream } from 'node:fs';
 import { once } from 'node:events';
-import { AVERROR_EAGAIN, AVERROR_EOF, AVMEDIA_TYPE_VIDEO, AV_CODEC_ID_H264, AV_CODEC_ID_HEVC, AV_LOG_QUIET, AV_NOPTS_VALUE } from 'node-av/constants';
+import { AVERROR_EAGAIN, AVERROR_EOF, AVMEDIA_TYPE_AUDIO, AVMEDIA_TYPE_VIDEO, AV_CODEC_ID_AAC, AV_CODEC_ID_H264, AV_CODEC_ID_HEVC, AV_CODEC_ID_PCM_ALAW, AV_CODEC_ID_PCM_MULAW, AV_LOG_QUIET, AV_LOG_WARNING, AV_NOPTS_VALUE } from 'node-av/constants';
 import { BitStreamFilter, BitStreamFilterContext, Dictionary, FFmpegError, FormatContext, Log, Packet, type Stream } from 'node-av/lib';
-import { encodeMessage, encodePicture, INPUT_VARIABLE, WINDOW, type DemuxFault, type DemuxInput } from './demux-protocol.js';
+import { encodeMessage, encodePicture, INPUT_VARIABLE, WINDOW, type DemuxedSound, type DemuxFault, type DemuxInput } from './demux-protocol.js';
 
 /** Containers that recordings come in. Playlists and anything else that opens further files or addresses stay out. */
 const FORMATS = 'mov,mp4,m4a,3gp,3g2,mj2,mpegts,mpeg,mpegvideo,h264,hevc,matroska,webm,avi,flv';
@@ -46,13 +46,14 @@ async function openFile(input: FormatContext, path: string): Promise<void> {
   if (opened < 0) throw new Fault('INGEST_FILE_UNREADABLE', `is no recording that can be read (${reason(opened)}); MP4, MPEG-TS, MPEG-PS, Matroska, H.264 and H.265 can`);
 }
 
-async function openRtsp(input: FormatContext, { url, transport, timeoutMs }: Extract<DemuxInput, { kind: 'rtsp' }>): Promise<void> {
+async function openRtsp(input: FormatContext, { media, url, transport, timeoutMs }: Extract<DemuxInput, { kind: 'rtsp' }>): Promise<void> {
   const options = Dictionary.fromObject({
     // A camera's answer must not make us open files or other addresses' playlists.
     protocol_whitelist: 'rtsp,rtp,udp,tcp',
     format_whitelist: 'rtsp,sdp,rtp',
     rtsp_transport: transport,
-    allowed_media_types: 'video',
+    // One kind alone: with two, FFmpeg ties the times to the camera's wall clock and moves them with each of its reports.
+    allowed_media_types: media,
     timeout: String(timeoutMs * 1000),
     buffer_size: String(2 << 20),
   });
@@ -75,9 +76,10 @@ async function open(from: DemuxInput): Promise<{ input: FormatContext; video: St
   const input = new FormatContext();
   input.allocContext();
   await (from.kind === 'file' ? openFile(input, from.path) : openRtsp(input, from));
-  const found = await input.findStreamInfo(null);
+  // A camera's description says enough; looking at its first seconds would date its first pictures too late.
+  const found = from.kind === 'rtsp' ? 0 : await input.findStreamInfo(null);
   if (found < 0) throw new Fault('INGEST_FILE_UNREADABLE', `holds no streams that can be read (${reason(found)})`);
-  const index = input.findBestStream(AVMEDIA_TYPE_VIDEO, -1, -1);
+  const index = from.kind === 'rtsp' ? (input.streams ?? []).findIndex((stream) => stream.codecpar.codecType === AVMEDIA_TYPE_VIDEO) : input.findBestStream(AVMEDIA_TYPE_VIDEO, -1, -1);
   const video = index >= 0 ? input.streams[index] : undefined;
   if (!video) throw new Fault('INGEST_FILE_NO_VIDEO', 'has no video in it');
   const name = FILTERS.get(video.codecpar.codecId);
@@ -92,7 +94,46 @@ async function open(from: DemuxInput): Promise<{ input: FormatContext; video: St
   return { input, video, filter };
 }
 
+/** FFmpeg tells of packets that never came in its log alone, before it gives the picture that they belong to. */
+function watchForLoss(): () => boolean {
+  let lost = false;
+  Log.setCallback((_level, message) => void (lost ||= /RTP: missed \d+ packets|jitter buffer full|dropping old packet/i.test(message)), { maxLevel: AV_LOG_WARNING });
+  return () => {
+    const was = lost;
+    lost = false;
+    return was;
+  };
+}
+
+async function demuxSound(from: Extract<DemuxInput, { kind: 'rtsp' }>): Promise<void> {
+  const input = new FormatContext();
+  input.allocContext();
+  await openRtsp(input, from);
+  const sound = (input.streams ?? []).find((stream) => stream.codecpar.codecType === AVMEDIA_TYPE_AUDIO);
+  if (!sound) throw new Fault('INGEST_RTSP_NO_AUDIO', 'has no sound');
+  const { codecId, sampleRate, channelLayout, extradata } = sound.codecpar;
+  const codec = codecId === AV_CODEC_ID_PCM_ALAW ? 'g711a' : codecId === AV_CODEC_ID_PCM_MULAW ? 'g711u' : codecId === AV_CODEC_ID_AAC && extradata ? 'aac' : null;
+  if (codec === null) throw new Fault('INGEST_RTSP_AUDIO_CODEC', `has sound of a kind that is not kept (${sound.codecpar.getCodecString() ?? codecId}): set it to G.711 or AAC`);
+  const told: DemuxedSound = { codec, sampleRate, channels: channelLayout.nbChannels || 1, config: codec === 'aac' ? (extradata as Buffer).toString('base64') : null };
+  await send(encodeMessage('A', Buffer.from(JSON.stringify(told))));
+  const packet = new Packet();
+  packet.alloc();
+  for (;;) {
+    const read = await input.readFrame(packet);
+    if (read === AVERROR_EAGAIN) continue;
+    if (read < 0) throw new Fault('INGEST_RTSP_ENDED', read === AVERROR_EOF ? 'ended the sound' : `sends no more sound (${reason(read)})`);
+    const { data } = packet;
+    if (packet.streamIndex === sound.index && data && data.length > 0 && credits > 0) {
+      credits--;
+      await send(encodePicture(null, 0, data));
+    }
+    packet.unref();
+  }
+}
+
 async function demux(from: DemuxInput): Promise<void> {
+  if (from.kind === 'rtsp' && from.media === 'audio') return demuxSound(from);
+  const lost = from.kind === 'rtsp' ? watchForLoss() : (): boolean => false;
   const { input, video, filter } = await open(from);
   const { num, den } = video.timeBase;
   const ticks = (value: bigint): number | null => (value === AV_NOPTS_VALUE ? null : Math.round((Number(value) * num * 90_000) / den));
@@ -123,6 +164,9 @@ async function demux(from: DemuxInput): Promise<void> {
       if (read !== AVERROR_EOF) await send(encodeMessage('W', Buffer.from(`ends early: ${reason(read)}`)));
       break;
     }
+    // What the log said while this was read is still under way to us.
+    if (from.kind === 'rtsp') await new Promise((resolve) => setImmediate(resolve));
+    if (lost()) await send(encodeMessage('L', Buffer.alloc(0)));
     if (packet.streamIndex === video.index) {
       const sent = await filter.sendPacket(packet);
       if (sent < 0) await send(encodeMessage('W', Buffer.from(`a picture could not be converted: ${reason(sent)}`)));
@@ -134,6 +178,7 @@ async function demux(from: DemuxInput): Promise<void> {
   await drain();
 }
 
+// What FFmpeg says is heard by a callback, where anybody listens, and never printed.
 Log.setLevel(AV_LOG_QUIET);
 try {
   await demux(JSON.parse(process.env[INPUT_VARIABLE] ?? '') as DemuxInput);

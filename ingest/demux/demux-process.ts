@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { childEntry } from '../../base/child-entry.js';
 import { BerthwatchError } from '../../base/errors.js';
 import type { Logger } from '../../base/logger.js';
-import { decodePicture, INPUT_VARIABLE, MessageReader, type DemuxFault, type DemuxInput } from './demux-protocol.js';
+import { decodePicture, INPUT_VARIABLE, MessageReader, type DemuxedSound, type DemuxFault, type DemuxInput } from './demux-protocol.js';
 
 /** One coded picture: Annex-B, times in 90 kHz ticks of the input. */
 export interface DemuxedPicture {
@@ -12,6 +12,14 @@ export interface DemuxedPicture {
   /** Presentation minus decode time. */
   offset: number;
   data: Buffer;
+}
+
+/** News beside the pictures. */
+export interface DemuxNews {
+  /** Packets were lost: the picture that comes next is not whole. */
+  lost?: () => void;
+  /** Input of sound: what it is, before its first packet. */
+  sound?: (sound: DemuxedSound) => void;
 }
 
 /** JavaScript heap of the child, MB: it holds a few pictures. */
@@ -24,7 +32,7 @@ const CHILD_HEAP_MB = 128;
  * @throws BerthwatchError bad-input (a file) or unavailable (a stream) with what is wrong with it; unavailable where the child
  * died or could not be started
  */
-export async function* demux(input: DemuxInput, name: string, signal: AbortSignal, logger: Logger): AsyncGenerator<DemuxedPicture, void> {
+export async function* demux(input: DemuxInput, name: string, signal: AbortSignal, logger: Logger, news: DemuxNews = {}): AsyncGenerator<DemuxedPicture, void> {
   if (signal.aborted) return;
   const child = startChild(input);
   const exited = new Promise<string>((resolve) => {
@@ -47,6 +55,14 @@ export async function* demux(input: DemuxInput, name: string, signal: AbortSigna
         }
         if (kind === 'W') {
           logger.warn({ input: name }, `${name} ${body.toString('utf8')}`);
+          continue;
+        }
+        if (kind === 'L') {
+          news.lost?.();
+          continue;
+        }
+        if (kind === 'A') {
+          news.sound?.(JSON.parse(body.toString('utf8')) as DemuxedSound);
           continue;
         }
         yield decodePicture(body);

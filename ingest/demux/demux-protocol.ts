@@ -1,8 +1,10 @@
+import type { AudioCodec } from '../audio-unit.js';
+
 /** What a demux child reads. It comes by its environment, for an address may hold a password. */
 export type DemuxInput =
   | { kind: 'file'; path: string }
   /** `url` with user and password where the camera wants them. */
-  | { kind: 'rtsp'; url: string; transport: 'tcp' | 'udp'; timeoutMs: number };
+  | { kind: 'rtsp'; media: 'video' | 'audio'; url: string; transport: 'tcp' | 'udp'; timeoutMs: number };
 
 /** The environment variable that holds a `DemuxInput` as JSON. */
 export const INPUT_VARIABLE = 'BERTHWATCH_DEMUX_INPUT';
@@ -13,11 +15,21 @@ export const INPUT_VARIABLE = 'BERTHWATCH_DEMUX_INPUT';
  *     | kind 1 | body length 4 BE | body |
  *
  * `P`: one coded picture: decode time and presentation minus decode time as two big-endian doubles (90 kHz ticks; NaN where
- * the file has none), then Annex-B bytes. `E`: the file cannot be used, JSON `DemuxFault`. `W`: a warning, text. `D`: the end.
+ * the file has none), then Annex-B bytes; of sound, one packet in the same form. `A`: what the sound is, JSON `DemuxedSound`, before
+ * the first packet. `L`: packets were lost on the way: the next picture is not whole. `E`: the file cannot be used, JSON
+ * `DemuxFault`. `W`: a warning, text. `D`: the end.
  *
  * The parent writes one byte for each picture it took; the child stays at most `WINDOW` pictures ahead.
  */
-export type MessageKind = 'P' | 'E' | 'W' | 'D';
+export type MessageKind = 'P' | 'A' | 'L' | 'E' | 'W' | 'D';
+
+export interface DemuxedSound {
+  codec: AudioCodec;
+  sampleRate: number;
+  channels: number;
+  /** AAC: AudioSpecificConfig in base64. */
+  config: string | null;
+}
 
 /** Pictures under way between child and parent. */
 export const WINDOW = 16;

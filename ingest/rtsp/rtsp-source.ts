@@ -1,10 +1,13 @@
 import type { Clock } from '../../base/clock.js';
 import type { Logger } from '../../base/logger.js';
 import type { AccessUnit } from '../access-unit.js';
+import type { AudioUnit } from '../audio-unit.js';
 import { demux } from '../demux/demux-process.js';
+import type { DemuxInput } from '../demux/demux-protocol.js';
 import type { FrameSource } from '../frame-source.js';
 import { AccessUnitAssembler, type CodedPicture, type DropReason } from '../media/access-unit-assembler.js';
 import { CaptureClock } from '../media/capture-clock.js';
+import { RtspSound } from './rtsp-sound.js';
 
 export interface RtspSourceOptions {
   cameraId: string;
@@ -20,6 +23,8 @@ export interface RtspSourceOptions {
   logger: Logger;
   /** The time line was cut; the footage log begins a new segment. */
   onDiscontinuity?: () => void;
+  /** Sound beside the pictures, by a second session; without it none is asked for. */
+  onAudio?: ((unit: AudioUnit) => void) | undefined;
 }
 
 const MAX_UNIT_BYTES = 16 * 1024 * 1024;
@@ -34,6 +39,8 @@ export class RtspSource implements FrameSource {
   readonly cameraId: string;
   readonly #options: RtspSourceOptions;
   readonly #dropped: Record<DropReason, number> = { 'no-keyframe': 0, 'no-parameters': 0, damaged: 0, 'too-large': 0 };
+  #losses = 0;
+  #soundSince: number | null = null;
 
   constructor(options: RtspSourceOptions) {
     this.cameraId = options.cameraId;
@@ -45,20 +52,80 @@ export class RtspSource implements FrameSource {
     return this.#dropped;
   }
 
+  /** Times at which packets were missing in the last run. */
+  get losses(): number {
+    return this.#losses;
+  }
+
+  /** Monotonic ms at which the sound of the last run was asked for; null where it was not. */
+  get soundSince(): number | null {
+    return this.#soundSince;
+  }
+
   /** @throws BerthwatchError unavailable with what the camera said or did not say; an abort just ends it */
   async *units(signal: AbortSignal): AsyncGenerator<AccessUnit, void> {
-    const { url, user, password, transport, timeoutMs, clock, logger } = this.#options;
+    const capture = new CaptureClock();
+    const sound = new AbortController();
+    const stopSound = (): void => sound.abort(signal.reason);
+    signal.addEventListener('abort', stopSound, { once: true });
+    this.#losses = 0;
+    this.#soundSince = null;
+    let listening: Promise<void> | null = null;
+    try {
+      for await (const unit of this.#pictures(capture, signal)) {
+        // The pictures come first: sound is asked for once they are there.
+        listening ??= this.#listen(capture, sound.signal);
+        yield unit;
+        if (signal.aborted) return;
+      }
+    } finally {
+      signal.removeEventListener('abort', stopSound);
+      stopSound();
+      await listening;
+    }
+  }
+
+  #listen(capture: CaptureClock, signal: AbortSignal): Promise<void> {
+    const { cameraId, clock, logger, onAudio } = this.#options;
+    if (!onAudio) return Promise.resolve();
+    this.#soundSince = clock.monotonic();
+    return new RtspSound({ cameraId, input: this.#input('audio'), name: this.#name, capture, clock, logger, onAudio }).run(signal);
+  }
+
+  get #name(): string {
+    return `the camera at ${this.#options.url}`;
+  }
+
+  #input(media: 'video' | 'audio'): Extract<DemuxInput, { kind: 'rtsp' }> {
+    const { url, user, password, transport, timeoutMs } = this.#options;
+    return { kind: 'rtsp', media, url: withCredentials(url, user, password), transport, timeoutMs };
+  }
+
+  async *#pictures(capture: CaptureClock, signal: AbortSignal): AsyncGenerator<AccessUnit, void> {
+    const { clock, logger } = this.#options;
     let ready: CodedPicture[] = [];
     const assembler = new AccessUnitAssembler(
       { picture: (picture) => ready.push(picture), format: () => undefined, dropped: (reason) => this.#dropped[reason]++ },
       { maxUnitBytes: MAX_UNIT_BYTES },
     );
-    const capture = new CaptureClock();
     let last: number | null = null;
     let keyOffset = 0;
-    for await (const { dts, offset, data } of demux({ kind: 'rtsp', url: withCredentials(url, user, password), transport, timeoutMs }, `the camera at ${url}`, signal, logger)) {
+    let lost = false;
+    let warned = false;
+    const onLost = (): void => {
+      this.#losses++;
+      lost = true;
+    };
+    for await (const { dts, offset, data } of demux(this.#input('video'), this.#name, signal, logger, { lost: onLost })) {
       const ticks: number = dts ?? (last === null ? 0 : last + DEFAULT_TICKS);
       last = ticks;
+      if (lost) {
+        // The picture around the hole, and all that refer to it.
+        lost = false;
+        this.#dropped.damaged++;
+        assembler.loss();
+        continue;
+      }
       assembler.push(data, { ticks, offset, arrivalMs: clock.now() });
       // A demuxed packet is a whole picture: it need not wait for the next one.
       assembler.flush();
@@ -73,6 +140,10 @@ export class RtspSource implements FrameSource {
           }
         }
         const compositionOffset = picture.offset - keyOffset + place.shift;
+        if (compositionOffset !== 0 && !warned) {
+          warned = true;
+          logger.warn({ cameraId: this.cameraId }, 'the camera sends B-frames: its pictures come later than they need; switch them off (profile without B-frames) where it allows it');
+        }
         const { codec, keyframe } = picture;
         yield { cameraId: this.cameraId, codec, keyframe, pts: place.pts, capturedAt: place.capturedAt, data: picture.data, ...(compositionOffset === 0 ? {} : { compositionOffset }) };
         if (signal.aborted) return;

@@ -15,6 +15,9 @@ export interface RtspStreamOptions {
   onState: (status: StreamStatus) => void;
 }
 
+/** Pictures that end so soon after the session of the sound began may have ended because of it. */
+const SOUND_PROBATION_MS = 15_000;
+
 /**
  * Keeps one camera's RTSP stream up: pulls it, hands the access units to the footage log, and begins again after whatever ended
  * it, with growing pauses while it keeps failing.
@@ -26,6 +29,8 @@ export class RtspStream implements LiveStream {
   #running: Promise<void> = Promise.resolve();
   readonly ssrc = null;
   readonly stats = null;
+  /** The camera allows one session: asking for sound cost the pictures. */
+  #soundIsHarmful = false;
 
   constructor(options: RtspStreamOptions) {
     this.#options = options;
@@ -63,7 +68,8 @@ export class RtspStream implements LiveStream {
   async #pull(signal: AbortSignal): Promise<string> {
     const { camera, sink, clock, logger, timeoutMs } = this.#options;
     if (!camera.rtsp) throw new Error('the camera has no RTSP address');
-    const source = new RtspSource({ cameraId: camera.id, ...camera.rtsp, timeoutMs, clock, logger, onDiscontinuity: () => sink.discontinuity(camera.id, 'the stream’s clock jumped') });
+    const onAudio = this.#soundIsHarmful ? undefined : sink.appendAudio;
+    const source = new RtspSource({ cameraId: camera.id, ...camera.rtsp, timeoutMs, clock, logger, onAudio, onDiscontinuity: () => sink.discontinuity(camera.id, 'the stream’s clock jumped') });
     try {
       for await (const unit of source.units(signal)) {
         sink.append(unit);
@@ -72,6 +78,10 @@ export class RtspStream implements LiveStream {
       }
       return 'the camera ended the stream';
     } finally {
+      if (!signal.aborted && source.soundSince !== null && clock.monotonic() - source.soundSince < SOUND_PROBATION_MS) {
+        this.#soundIsHarmful = true;
+        logger.warn({ cameraId: camera.id }, 'the camera ended its pictures just after its sound was asked for: from now on its sound is left alone (audio: false in the site says so for good)');
+      }
       sink.streamEnded(camera.id);
     }
   }

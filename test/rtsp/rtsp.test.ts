@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../base/clock.js';
@@ -6,14 +7,20 @@ import { silentLogger } from '../../base/logger.js';
 import { program } from '../../base/program-root.js';
 import { haveTool } from '../../base/test-tools.js';
 import type { AccessUnit } from '../../ingest/access-unit.js';
+import type { AudioUnit } from '../../ingest/audio-unit.js';
 import { RtspSource } from '../../ingest/rtsp/rtsp-source.js';
 import { SiteSchema, type SiteCamera } from '../../service/config/site.js';
 import type { StreamStatus } from '../../service/live/live-stream.js';
 import { RtspStream } from '../../service/live/rtsp-stream.js';
+import { Mp4Clip } from '../simulators/camera/media/mp4-clip.js';
+import { nalUnits } from '../simulators/camera/media/nal.js';
 import { RtspCamera, type RtspCameraOptions } from '../simulators/rtsp/rtsp-camera.js';
 
 const clip = (name: string): string => join(program.root, 'test', 'fixtures', 'scenes', `${name}.mp4`);
 const CODECS = { h264: clip('day-parallel'), h265: clip('dusk-angled') } as const;
+
+/** The slices of a picture: parameter sets may be added on the way. */
+const slices = (annexB: Uint8Array): string => createHash('sha256').update(Buffer.concat(nalUnits(Buffer.from(annexB)).filter((unit) => [1, 5].includes((unit[0] as number) & 31)))).digest('hex');
 
 let camera: RtspCamera | null = null;
 afterEach(async () => {
@@ -94,6 +101,70 @@ describe('RTSP', () => {
     expect(seen).toBe(10);
   });
 
+  it('dates its first picture when it came', async () => {
+    const url = await serve();
+    const from = source(url);
+    let first = 0;
+    for await (const unit of from.units(new AbortController().signal)) {
+      first ||= Date.now() - unit.capturedAt;
+      break;
+    }
+    // Looking at the stream for seconds before giving out its first picture would show here.
+    expect(first).toBeLessThan(1_000);
+  });
+
+  it.each(['tcp', 'udp'] as const)('brings its sound along over %s, beside the pictures', async (transport) => {
+    const url = await serve({ audio: 'g711a' });
+    const sound: AudioUnit[] = [];
+    const units: AccessUnit[] = [];
+    for await (const unit of source(url, { transport, onAudio: (piece) => sound.push(piece) }).units(new AbortController().signal)) {
+      units.push(unit);
+      if (sound.length >= 50) break;
+    }
+    expect(sound[0]).toMatchObject({ cameraId: 'cam', codec: 'g711a', sampleRate: 8000, channels: 1, config: null });
+    expect(Buffer.concat(sound.map(({ data }) => data)).length).toBeGreaterThanOrEqual(50 * 300);
+    const last = units.at(-1) as AccessUnit;
+    expect(Math.abs((sound.at(-1) as AudioUnit).capturedAt - last.capturedAt)).toBeLessThan(3_000);
+    for (let i = 1; i < sound.length; i++) expect((sound[i] as AudioUnit).pts).toBeGreaterThan((sound[i - 1] as AudioUnit).pts);
+  });
+
+  it.each([['sound of another kind', { audio: 'g726' }], ['no sound', {}]] as const)('%s costs nothing', async (_, options) => {
+    const url = await serve(options);
+    let heard = 0;
+    let seen = 0;
+    for await (const unit of source(url, { onAudio: () => heard++ }).units(new AbortController().signal)) {
+      seen += unit.data.length > 0 ? 1 : 0;
+      if (seen >= 100) break;
+    }
+    expect(heard).toBe(0);
+  });
+
+  it('packets lost on UDP cost pictures up to the next keyframe, never let a broken one through', async () => {
+    const url = await serve({ misbehaviour: { lossPercent: 0.3 } });
+    const wanted = new Set<string>();
+    const player = Mp4Clip.open(CODECS.h264);
+    for (let i = 0; i < player.length; i++) wanted.add(slices(player.picture(i).annexB));
+    const from = source(url, { transport: 'udp' });
+    let seen = 0;
+    for await (const unit of from.units(new AbortController().signal)) {
+      expect(wanted.has(slices(unit.data)), `picture ${seen} is whole`).toBe(true);
+      seen++;
+      if (from.losses >= 4 && seen >= 60) break;
+    }
+    expect(from.dropped.damaged).toBeGreaterThanOrEqual(4);
+  });
+
+  it('a clock that is set back in the middle is told once, and times go on', async () => {
+    const url = await serve({ misbehaviour: { clockJumpAfter: 40 } });
+    let cuts = 0;
+    const units = await take(source(url, { onDiscontinuity: () => cuts++ }), 80);
+    expect(cuts).toBe(1);
+    for (let i = 1; i < units.length; i++) {
+      expect((units[i] as AccessUnit).capturedAt).toBeGreaterThan((units[i - 1] as AccessUnit).capturedAt);
+      expect((units[i] as AccessUnit).pts - (units[i - 1] as AccessUnit).pts).toBeLessThan(10 * 90_000);
+    }
+  });
+
   it.skipIf(!haveTool('ffprobe'))('the simulated camera is one that others understand too', async () => {
     const url = (await serve({ clip: CODECS.h265 })).replace('rtsp://', 'rtsp://admin:p%40ss%3Aw%2Frd@');
     const child = spawn('ffprobe', ['-v', 'error', '-rtsp_transport', 'tcp', '-show_entries', 'stream=codec_name,width,height', '-of', 'csv=p=0', url]);
@@ -139,5 +210,23 @@ describe('a camera of the site that is taken in by RTSP', () => {
     expect(states.find((status) => status.state === 'waiting')?.diagnosis).toMatch(/the camera at rtsp:\/\/127\.0\.0\.1:\d+\/stream1 (ended the stream|sends no more)/);
     expect(ended).toBeGreaterThanOrEqual(2);
     expect(stream.status).toMatchObject({ codec: 'h264' });
+  });
+
+  it('that allows one session keeps its pictures, and is not asked for its sound again', async () => {
+    const url = await serve({ audio: 'g711a', misbehaviour: { oneSession: true } });
+    const parsed = SiteSchema.parse(site({ url, user: 'admin', password: 'p@ss:w/rd' }));
+    let units = 0;
+    let ends = 0;
+    const stream = new RtspStream({
+      camera: parsed.cameras[0] as SiteCamera,
+      sink: { append: () => units++, appendAudio: () => undefined, discontinuity: () => undefined, streamEnded: () => ends++ },
+      clock: systemClock, logger: silentLogger, timeoutMs: 5_000, retry: { firstMs: 100, longestMs: 400 }, onState: () => undefined,
+    });
+    stream.start();
+    while (ends === 0) await new Promise((resolve) => setTimeout(resolve, 20));
+    const before = units;
+    while (units < before + 100) await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(ends).toBe(1);
+    await stream.close();
   });
 });

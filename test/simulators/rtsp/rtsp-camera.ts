@@ -2,6 +2,8 @@ import { createHash, randomBytes } from 'node:crypto';
 import { createSocket, type Socket as UdpSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { SeededRandom } from '../common/random.js';
+import { ToneSource } from '../camera/media/g711.js';
 import { ClipPlayer, type Picture, type PictureSink } from '../camera/media/clip-player.js';
 import { Mp4Clip } from '../camera/media/mp4-clip.js';
 import { payloads } from './payload.js';
@@ -14,7 +16,15 @@ export interface RtspCameraOptions {
   password: string;
   /** Path of the stream. */
   path?: string;
+  /** A tone of 440 Hz as a second medium. */
+  audio?: 'g711a' | 'g711u' | 'g726';
   misbehaviour?: {
+    /** UDP: so many of a hundred packets never leave. */
+    lossPercent?: number;
+    /** Only one session at a time: the newest one ends those before. */
+    oneSession?: boolean;
+    /** From the nth picture of a session on, its clock is set back by an hour. */
+    clockJumpAfter?: number;
     /** After so many pictures of a session nothing more is sent. */
     silentAfter?: number;
     /** After so many pictures of a session the connection is closed. */
@@ -48,7 +58,9 @@ export class RtspCamera {
 
   async start(port = 0): Promise<number> {
     const server = createServer((socket) => {
-      const session: Session = new Session(socket, this.#options, this.#clip, this.requests, () => this.#sessions.delete(session));
+      const session: Session = new Session(socket, this.#options, this.#clip, this.requests, () => this.#sessions.delete(session), () => {
+        if (this.#options.misbehaviour?.oneSession) for (const other of [...this.#sessions]) if (other !== session) other.close();
+      });
       this.#sessions.add(session);
     });
     server.listen(port, '127.0.0.1');
@@ -64,6 +76,33 @@ export class RtspCamera {
   }
 }
 
+/** One medium of a session. */
+class Track {
+  udp: { socket: UdpSocket; port: number } | null = null;
+  channel: number | null = null;
+  timestamp = randomBytes(4).readUInt32BE();
+  readonly #ssrc = randomBytes(4).readUInt32BE();
+  #sequence = randomBytes(2).readUInt16BE();
+
+  constructor(private readonly payloadType: number) {}
+
+  packet(payload: Buffer, marker: boolean): Buffer {
+    const header = Buffer.alloc(12);
+    header[0] = 0x80;
+    header[1] = (marker ? 0x80 : 0) | this.payloadType;
+    header.writeUInt16BE(this.#sequence, 2);
+    header.writeUInt32BE(this.timestamp, 4);
+    header.writeUInt32BE(this.#ssrc, 8);
+    this.#sequence = (this.#sequence + 1) & 0xffff;
+    return Buffer.concat([header, payload]);
+  }
+
+  close(): void {
+    this.udp?.socket.close();
+    this.udp = null;
+  }
+}
+
 class Session implements PictureSink {
   readonly midGop = false;
   readonly #socket: Socket;
@@ -72,22 +111,26 @@ class Session implements PictureSink {
   readonly #player: ClipPlayer;
   readonly #nonce = randomBytes(12).toString('hex');
   readonly #id = randomBytes(6).toString('hex');
-  readonly #ssrc = randomBytes(4).readUInt32BE();
   readonly #requests: string[];
   readonly #onClosed: () => void;
   #input = Buffer.alloc(0);
-  #udp: { socket: UdpSocket; port: number } | null = null;
-  #channel: number | null = null;
-  #sequence = randomBytes(2).readUInt16BE();
-  #timestamp = randomBytes(4).readUInt32BE();
+  readonly #video = new Track(96);
+  readonly #audio: Track | null;
+  readonly #tone: ToneSource | null;
+  readonly #random = new SeededRandom(7);
+  readonly #onPlay: () => void;
   #pictures = 0;
 
-  constructor(socket: Socket, options: RtspCameraOptions, clip: Mp4Clip, requests: string[], onClosed: () => void) {
+  constructor(socket: Socket, options: RtspCameraOptions, clip: Mp4Clip, requests: string[], onClosed: () => void, onPlay: () => void) {
     this.#socket = socket;
     this.#options = options;
     this.#clip = clip;
     this.#requests = requests;
     this.#onClosed = onClosed;
+    this.#onPlay = onPlay;
+    const { audio } = options;
+    this.#audio = audio ? new Track(audio === 'g711u' ? 0 : audio === 'g711a' ? 8 : 97) : null;
+    this.#tone = audio ? new ToneSource(audio === 'g711u' ? 'g711u' : 'g711a') : null;
     this.#player = new ClipPlayer(clip, { speed: 1, loop: true, timeline: 'held', atEnd: 'still', scenarioStart: null, rewindGops: 0 }, { clipEnded: () => undefined });
     socket.setNoDelay(true);
     socket.on('error', () => undefined);
@@ -97,8 +140,8 @@ class Session implements PictureSink {
 
   close(): void {
     this.#player.close();
-    this.#udp?.socket.close();
-    this.#udp = null;
+    this.#video.close();
+    this.#audio?.close();
     this.#socket.destroy();
     this.#onClosed();
   }
@@ -112,22 +155,22 @@ class Session implements PictureSink {
     this.#pictures += 1;
     if (this.#pictures > hangUpAfter) return this.close();
     if (this.#pictures > silentAfter) return;
+    if (this.#pictures === (this.#options.misbehaviour?.clockJumpAfter ?? -1)) this.#video.timestamp = (this.#video.timestamp - 3600 * 90_000) >>> 0;
     const parts = payloads(this.#clip.codec, picture.annexB);
-    parts.forEach((payload, i) => this.#send(payload, i === parts.length - 1));
-    this.#timestamp = (this.#timestamp + picture.duration) >>> 0;
+    parts.forEach((payload, i) => this.#send(this.#video, payload, i === parts.length - 1));
+    this.#video.timestamp = (this.#video.timestamp + picture.duration) >>> 0;
+    const sound = this.#tone?.next(picture.duration);
+    if (!this.#audio || !sound) return;
+    this.#send(this.#audio, sound, false);
+    this.#audio.timestamp = (this.#audio.timestamp + sound.length) >>> 0;
   }
 
-  #send(payload: Buffer, marker: boolean): void {
-    const header = Buffer.alloc(12);
-    header[0] = 0x80;
-    header[1] = (marker ? 0x80 : 0) | 96;
-    header.writeUInt16BE(this.#sequence, 2);
-    header.writeUInt32BE(this.#timestamp, 4);
-    header.writeUInt32BE(this.#ssrc, 8);
-    this.#sequence = (this.#sequence + 1) & 0xffff;
-    const packet = Buffer.concat([header, payload]);
-    if (this.#udp) this.#udp.socket.send(packet, this.#udp.port, '127.0.0.1');
-    else if (this.#channel !== null) this.#socket.write(Buffer.concat([Buffer.from([0x24, this.#channel, packet.length >> 8, packet.length & 0xff]), packet]));
+  #send(track: Track, payload: Buffer, marker: boolean): void {
+    const packet = track.packet(payload, marker);
+    const lossy = this.#options.misbehaviour?.lossPercent ?? 0;
+    if (track.udp) {
+      if (lossy === 0 || !this.#random.percent(lossy)) track.udp.socket.send(packet, track.udp.port, '127.0.0.1');
+    } else if (track.channel !== null) this.#socket.write(Buffer.concat([Buffer.from([0x24, track.channel, packet.length >> 8, packet.length & 0xff]), packet]));
   }
 
   #receive(chunk: Buffer): void {
@@ -159,6 +202,7 @@ class Session implements PictureSink {
     if (method === 'SETUP') return this.#setUp(request);
     if (method === 'PLAY') {
       this.#reply(request, 200, { Session: this.#id, Range: 'npt=0-' });
+      this.#onPlay();
       return this.#player.attach(this);
     }
     if (method === 'TEARDOWN') {
@@ -171,16 +215,18 @@ class Session implements PictureSink {
   async #setUp(request: Request): Promise<void> {
     const transport = request.headers.get('transport') ?? '';
     const tcp = /RTP\/AVP\/TCP/i.test(transport);
+    const track = request.url.endsWith('track2') ? this.#audio : this.#video;
+    if (!track) return this.#reply(request, 404);
     if (this.#options.misbehaviour?.refuses === (tcp ? 'tcp' : 'udp')) return this.#reply(request, 461);
     if (tcp) {
-      this.#channel = Number(/interleaved=(\d+)/.exec(transport)?.[1] ?? 0);
-      return this.#reply(request, 200, { Session: `${this.#id};timeout=60`, Transport: `RTP/AVP/TCP;unicast;interleaved=${this.#channel}-${this.#channel + 1}` });
+      track.channel = Number(/interleaved=(\d+)/.exec(transport)?.[1] ?? 0);
+      return this.#reply(request, 200, { Session: `${this.#id};timeout=60`, Transport: `RTP/AVP/TCP;unicast;interleaved=${track.channel}-${track.channel + 1}` });
     }
     const port = Number(/client_port=(\d+)/.exec(transport)?.[1] ?? 0);
     const socket = createSocket('udp4');
     socket.bind(0, '127.0.0.1');
     await once(socket, 'listening');
-    this.#udp = { socket, port };
+    track.udp = { socket, port };
     const own = socket.address().port;
     this.#reply(request, 200, { Session: `${this.#id};timeout=60`, Transport: `RTP/AVP;unicast;client_port=${port}-${port + 1};server_port=${own}-${own + 1}` });
   }
@@ -188,6 +234,10 @@ class Session implements PictureSink {
   #description(): string {
     const name = this.#clip.codec === 'h264' ? 'H264' : 'H265';
     const lines = ['v=0', 'o=- 1 1 IN IP4 127.0.0.1', 's=camera', 'c=IN IP4 0.0.0.0', 't=0 0', 'a=control:*', 'm=video 0 RTP/AVP 96', `a=rtpmap:96 ${name}/90000`, ...(name === 'H264' ? ['a=fmtp:96 packetization-mode=1'] : []), 'a=control:track1'];
+    const { audio } = this.#options;
+    if (audio === 'g711a') lines.push('m=audio 0 RTP/AVP 8', 'a=rtpmap:8 PCMA/8000', 'a=control:track2');
+    if (audio === 'g711u') lines.push('m=audio 0 RTP/AVP 0', 'a=rtpmap:0 PCMU/8000', 'a=control:track2');
+    if (audio === 'g726') lines.push('m=audio 0 RTP/AVP 97', 'a=rtpmap:97 G726-32/8000', 'a=control:track2');
     return `${lines.join('\r\n')}\r\n`;
   }
 
