@@ -397,7 +397,7 @@ export class FootageLog {
     if (refused) {
       if (!this.#failing) this.#since = this.#options.clock.now();
       this.#failing = true;
-      return { state: 'failing', reason: `${refused[0] === null ? 'nothing is recorded' : `camera ${refused[0]} is not recorded`}: ${refused[1]}${this.#refused.size > 1 ? ` (and ${this.#refused.size - 1} more)` : ''}`, since: this.#since, droppedGops };
+      return { state: 'failing', reason: `${refused[0] === null ? '' : `camera ${refused[0]}: `}${refused[1]}${this.#refused.size > 1 ? ` (and ${this.#refused.size - 1} more)` : ''}`, since: this.#since, droppedGops };
     }
     if (this.#failing) this.#since = this.#options.clock.now();
     this.#failing = false;

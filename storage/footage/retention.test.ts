@@ -147,10 +147,10 @@ describe('retention', () => {
     for (const unit of units.slice(0, 20)) log.append(unit);
     log.refuse(null, 'the disk is full');
     log.refuse('camera-1', 'its quota is used up');
-    expect(log.status()).toMatchObject({ state: 'failing', reason: 'nothing is recorded: the disk is full (and 1 more)' });
+    expect(log.status()).toMatchObject({ state: 'failing', reason: 'the disk is full (and 1 more)' });
     for (const unit of units.slice(20, 40)) log.append(unit);
     log.refuse(null, null);
-    expect(log.status()).toMatchObject({ state: 'failing', reason: 'camera camera-1 is not recorded: its quota is used up' });
+    expect(log.status()).toMatchObject({ state: 'failing', reason: 'camera camera-1: its quota is used up' });
     log.refuse('camera-1', null);
     for (const unit of units.slice(40)) log.append(unit);
     expect(log.stats().refusedUnits).toBe(20);

@@ -7,6 +7,7 @@ import { parseArgs } from 'node:util';
 import { haveTool } from '../../base/test-tools.js';
 import { Inputs } from './inputs.js';
 import type { BenchResult } from './row.js';
+import { catalogue } from './rows/catalogue.js';
 import { gopDecode, keyframeDecode } from './rows/decode.js';
 import { evidence } from './rows/evidence.js';
 import { inference } from './rows/inference.js';
@@ -14,7 +15,7 @@ import { pureReceive } from './rows/pure-receive.js';
 import { receiveAndLog } from './rows/receive-and-log.js';
 import { printTable } from './table.js';
 
-const ROWS = [receiveAndLog, pureReceive, keyframeDecode, gopDecode, inference, evidence];
+const ROWS = [catalogue, receiveAndLog, pureReceive, keyframeDecode, gopDecode, inference, evidence];
 
 const { values } = parseArgs({ options: { only: { type: 'string', multiple: true }, seconds: { type: 'string', default: '10' } } });
 const seconds = Number(values.seconds);
