@@ -54,7 +54,7 @@ export function App() {
           {t('connectionLost')}: {live.broken}
         </p>
       )}
-      <ProblemList problems={live.status?.problems ?? []} known={live.status !== null} />
+      <ProblemList problems={live.status?.problems ?? []} known={live.status !== null} compact={page?.name !== ''} />
       {page ? page.render({ live, route }) : <p className="empty padded">{t('noSuchPage')}</p>}
       <TokenDialog />
     </LanguageContext>

@@ -1,6 +1,7 @@
 import { useEffect, useState } from 'react';
 import { withToken, type BerthState, type CameraState } from '../api.js';
 import { clockTime, plateText } from '../format.js';
+import { to } from '../router.js';
 import { useTexts } from './language.js';
 
 const PICTURE_EVERY_MS = 2_000;
@@ -11,7 +12,7 @@ export function CameraCard({ camera, onOpen }: { camera: CameraState; onOpen: (u
   return (
     <article className="camera">
       <h2>
-        {camera.name} <small>{camera.roadSection}</small>
+        <a href={to('cameras', camera.id)}>{camera.name}</a> <small>{camera.roadSection}</small>
         <span className={`pill ${camera.stream.state}`}>{word(`stream.${camera.stream.state}`)}</span>
       </h2>
       <LivePicture camera={camera} onOpen={onOpen} />
@@ -29,7 +30,8 @@ export function CameraCard({ camera, onOpen }: { camera: CameraState; onOpen: (u
   );
 }
 
-function LivePicture({ camera, onOpen }: { camera: CameraState; onOpen: (uid: string) => void }) {
+/** The newest picture of a camera with its berths drawn over it, renewed every two seconds. */
+export function LivePicture({ camera, onOpen }: { camera: CameraState; onOpen: (uid: string) => void }) {
   const { t } = useTexts();
   const source = withToken(`/api/cameras/${encodeURIComponent(camera.id)}/latest.jpg`);
   const [shown, setShown] = useState<string | null>(null);
@@ -80,7 +82,7 @@ function LivePicture({ camera, onOpen }: { camera: CameraState; onOpen: (uid: st
   );
 }
 
-function BerthChip({ berth, onOpen }: { berth: BerthState; onOpen: (uid: string) => void }) {
+export function BerthChip({ berth, onOpen }: { berth: BerthState; onOpen: (uid: string) => void }) {
   const { language, word } = useTexts();
   return (
     <li className={berth.state}>

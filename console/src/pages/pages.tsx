@@ -1,5 +1,12 @@
+import { CameraPage } from './camera.js';
+import { CamerasPage } from './cameras.js';
+import { ImportPage } from './import.js';
 import { OverviewPage } from './overview.js';
 import type { Page } from './page.js';
 
 /** All pages, in the order of the navigation. */
-export const PAGES: readonly Page[] = [{ name: '', label: 'overview', render: ({ live }) => <OverviewPage live={live} /> }];
+export const PAGES: readonly Page[] = [
+  { name: '', label: 'overview', render: ({ live }) => <OverviewPage live={live} /> },
+  { name: 'cameras', label: 'cameraList', render: ({ live, route }) => (route.path[1] === undefined ? <CamerasPage live={live} /> : <CameraPage key={route.path[1]} id={route.path[1]} live={live} />) },
+  { name: 'import', label: 'importSite', render: () => <ImportPage /> },
+];
