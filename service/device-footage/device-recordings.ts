@@ -86,7 +86,7 @@ export class DeviceRecordings {
     // The wire carries whole seconds.
     const from = Math.floor(wish.from / 1000) * 1000;
     const to = Math.ceil(wish.to / 1000) * 1000;
-    if (!(to > from) || to - from > LONGEST_MS) throw new BerthwatchError('bad-input', 'DEVICE_RECORDING_TIMES', 'ask for a time of at most 24 hours, from an instant to a later one');
+    if (!(wish.to > wish.from) || to - from > LONGEST_MS) throw new BerthwatchError('bad-input', 'DEVICE_RECORDING_TIMES', 'ask for a time of at most 24 hours, from an instant to a later one');
     if (from > clock.now()) throw new BerthwatchError('bad-input', 'DEVICE_RECORDING_TIMES', 'that time has not come yet');
     if (this.#waiting.size >= MOST_WAITING) throw new BerthwatchError('unavailable', 'DEVICE_RECORDING_QUEUE', `${MOST_WAITING} recordings are waiting to be fetched already`);
     const recording = await records.add({ id: randomUUID(), cameraId: wish.cameraId, from, to, speed: wish.speed ?? speed, createdAt: clock.now() });

@@ -43,6 +43,8 @@ const END_TOLERANCE_MS = 5_000;
 const GAP_MS = 5_000;
 /** Bytes on their way to the disk: a disk that falls so far behind cannot take this download. */
 const MOST_UNWRITTEN = 128 * 1024 * 1024;
+/** A download whose pictures do not come forward for so long is over. */
+const STUCK_MS = 60_000;
 /** No more than this many gaps are listed. */
 const MOST_GAPS = 1000;
 
@@ -52,7 +54,7 @@ const MOST_GAPS = 1000;
  * @throws BerthwatchError where not a single picture came, or the disk failed; or the signal's reason
  */
 export async function download(parts: DownloadParts): Promise<DownloadResult> {
-  const { calls, camera, from, to, speed, path, signal, onProgress } = parts;
+  const { calls, clock, camera, from, to, speed, path, signal, onProgress } = parts;
   const progress: DownloadProgress = { firstAt: null, lastAt: null, bytes: 0, announcedBytes: null, codec: null, gaps: [] };
   const file = await FileWriter.create(path);
   let stop: (end: { reason: string; complete: boolean | null }) => void = () => undefined;
@@ -79,15 +81,18 @@ export async function download(parts: DownloadParts): Promise<DownloadResult> {
       signal,
       onUnit: (unit) => {
         movie.push(unit);
-        if (unit.capturedAt >= to) stop({ reason: 'everything has come', complete: true });
+        // It began up to a group of pictures before what was asked for, and is counted from there.
+        if (unit.capturedAt >= to + END_TOLERANCE_MS) stop({ reason: 'everything has come', complete: true });
       },
       onEvent: () => undefined,
     });
     progress.announcedBytes = call.session.answer.fileSize;
+    const cancelWatch = watchProgress(clock, progress, stop);
     let how: { reason: string; complete: boolean | null };
     try {
       how = await Promise.race([stopped, file.failed, call.ended.then(endedBy), aborted(signal)]);
     } finally {
+      cancelWatch();
       await call.close();
     }
     signal.throwIfAborted();
@@ -101,6 +106,21 @@ export async function download(parts: DownloadParts): Promise<DownloadResult> {
     await rm(path, { force: true });
     throw error;
   }
+}
+
+/** Ends what does not come forward: a device may send the same pictures for ever. */
+function watchProgress(clock: Clock, progress: DownloadProgress, stop: (end: { reason: string; complete: null }) => void): () => void {
+  let before = progress.lastAt;
+  let cancel = (): void => undefined;
+  const again = (): void => {
+    cancel = clock.after(STUCK_MS, () => {
+      if (progress.lastAt === before) return stop({ reason: `what came in the last ${STUCK_MS / 1000} s was nothing new`, complete: null });
+      before = progress.lastAt;
+      again();
+    });
+  };
+  again();
+  return () => cancel();
 }
 
 /** A device that says that it is done may have recorded less than was asked for: then the pictures tell. */

@@ -160,10 +160,11 @@ export class Playback {
     this.#endedBecause = because;
     this.#parts.logger.info({ cameraId: this.#parts.camera.id, playback: this.#parts.id, because }, 'a playback is over');
     this.#abort.abort(new Error(because));
-    this.#movie.end();
-    this.#out.push(null);
-    if (!this.#watched) this.#out.destroy();
+    // Its last picture comes with the end of the call.
     await this.#call?.close();
+    this.#movie.end();
+    if (!this.#out.destroyed) this.#out.push(null);
+    if (!this.#watched) this.#out.destroy();
     this.#resolveEnded();
   }
 

@@ -26,6 +26,7 @@ export class RecordingPlayer implements PicturePlayer {
   /** Next picture: its time, Unix ms. */
   private at: number;
   private frame = 0;
+  private piece = 0;
   private scale: number;
   private paused = false;
   private due = 0;
@@ -83,8 +84,9 @@ export class RecordingPlayer implements PicturePlayer {
 
   /** The key picture at or before a moment, or the beginning of the piece that follows it. */
   private goTo(moment: number): void {
-    const piece = this.pieces.find(({ to }) => moment < to);
-    const target = Math.max(moment, piece?.from ?? moment);
+    const found = this.pieces.findIndex(({ to }) => moment < to);
+    this.piece = found < 0 ? this.pieces.length - 1 : found;
+    const target = Math.max(moment, this.pieces[this.piece]?.from ?? moment);
     const into = this.intoClip(target);
     const shown = this.clip.indexAt(into);
     this.frame = this.clip.keyAtOrBefore(shown);
@@ -121,9 +123,8 @@ export class RecordingPlayer implements PicturePlayer {
   private stepOn(duration: number): void {
     this.frame = (this.frame + 1) % this.clip.length;
     this.at += duration / TICKS_PER_MS;
-    const inside = this.pieces.find(({ from, to }) => this.at >= from && this.at < to);
-    if (inside) return;
-    const next = this.pieces.find(({ from }) => from >= this.at);
+    if (this.at < (this.pieces[this.piece]?.to ?? 0)) return;
+    const next = this.pieces[this.piece + 1];
     if (next) this.goTo(next.from);
     else this.end();
   }
