@@ -21,6 +21,8 @@ export function createMetrics() {
     deliveries: new Counter({ name: 'berthwatch_deliveries_total', help: 'Attempts to deliver a message', labelNames: ['platform', 'kind', 'outcome'], registers }),
     outboxPending: new Gauge({ name: 'berthwatch_outbox_pending', help: 'Messages that wait for delivery', labelNames: ['platform'], registers }),
     devicesOnline: new Gauge({ name: 'berthwatch_devices_online', help: 'Registered GB/T 28181 devices', registers }),
+    deviceAlarms: new Counter({ name: 'berthwatch_device_alarms_total', help: 'Alarms that GB/T 28181 devices reported', labelNames: ['method'], registers }),
+    keyFramesAsked: new Counter({ name: 'berthwatch_key_frames_asked_total', help: 'Key frames asked of cameras with long GOPs', labelNames: ['camera'], registers }),
     diskFree: new Gauge({ name: 'berthwatch_footage_disk_free_bytes', help: 'Free bytes on the disk of the footage', registers }),
     diskTotal: new Gauge({ name: 'berthwatch_footage_disk_bytes', help: 'Size of the disk of the footage', registers }),
     diskDaysLeft: new Gauge({ name: 'berthwatch_footage_days_left', help: 'Days until the disk or quota is full at the present rates; +Inf: not within a year, NaN: not known yet', registers }),

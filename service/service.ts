@@ -196,6 +196,7 @@ export class BerthwatchService {
       newestFrame: (cameraId) => core.newestFrame(cameraId),
     });
     this.#desk.start();
+    gb.on('alarm', ({ alarm }) => this.#metrics.deviceAlarms.inc({ method: String(alarm.method ?? 'unknown') }));
     await gb.start();
     this.#calls = new MediaCalls({
       server: gb,
@@ -284,6 +285,7 @@ export class BerthwatchService {
 
   async #askKeyFrame(cameraId: string): Promise<void> {
     const gb28181 = this.#core?.site.cameras.find((camera) => camera.id === cameraId)?.gb28181;
+    this.#metrics.keyFramesAsked.inc({ camera: cameraId });
     if (gb28181) await this.#gb?.services.control(gb28181.deviceId, gb28181.channelId, { kind: 'key-frame' });
   }
 

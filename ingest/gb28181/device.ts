@@ -2,7 +2,7 @@ import type { CatalogItem } from './catalog.js';
 import type { Charset } from './charset.js';
 import type { DeviceInfo } from './device-info.js';
 import type { DeviceSettings } from './device-settings.js';
-import { editionOf } from './gb-version.js';
+import { editionOf, type Edition } from './gb-version.js';
 import type { Flow, SipTransportName, SocketAddress } from '../sip/flow.js';
 
 /** A device as others may see it: a snapshot, times in Unix ms. */
@@ -23,6 +23,8 @@ export interface DeviceStatus {
   faultyChannels: readonly string[];
   /** X-GB-Ver: 1.0 is the 2011 edition, 2.0 2016, 3.0 2022; null where the device does not say. */
   gbVersion: string | null;
+  /** The edition that it is taken for, by its version or the operator's word. */
+  edition: Edition;
   userAgent: string | null;
   channels: readonly CatalogItem[];
   /** Null before the first catalogue. */
@@ -64,6 +66,8 @@ export class Device {
   heartbeat: { intervalMs: number; missed: number } | null = null;
   /** Things that it has refused as unknown since it registered. */
   readonly unsupported = new Set<string>();
+  /** Messages to it whose 200 is still to come. */
+  openAnswers = 0;
   /** Monotonic ms of the last keepalive, and the time between it and the one before. */
   lastKeepalive: number | null = null;
   keepaliveGapMs: number | null = null;
@@ -102,6 +106,7 @@ export class Device {
       healthy: this.healthy,
       faultyChannels: this.faultyChannels,
       gbVersion: this.gbVersion,
+      edition: editionOf(this.spokenVersion),
       userAgent: this.userAgent,
       channels: this.channels,
       catalogComplete: this.catalogComplete,

@@ -35,6 +35,9 @@ const MAX_ANSWER_MS = 300_000;
 /** Questions that one device may leave open at a time: more would be a loop of ours or a page gone wild. */
 const MAX_OPEN_PER_DEVICE = 64;
 
+/** Answers of ours that one device may leave unacknowledged. */
+const MAX_OPEN_ANSWERS = 128;
+
 /** Refusals by which a device says that it does not know what was asked, not that it is in trouble. */
 const NOT_SUPPORTED = new Set([403, 404, 405, 415, 420, 488, 489, 501, 606]);
 
@@ -85,9 +88,19 @@ export class Exchange {
     await this.#send(device, ask.cmdType, buildManscdp(ask.root, ask.cmdType, this.nextSn(), ask.about ?? device.id, ask.fields, device.charset));
   }
 
-  /** Sends a message whose answer, its own 200 included, is of no interest. */
+  /**
+   * Sends a message whose own 200 is of no interest. A device that has us answer faster than it takes the answers gets no more of
+   * them for a while.
+   */
   answer(device: Device, body: Uint8Array): void {
-    this.#endpoint.send(device.flow, this.#message(device, body), { onResponse: () => undefined, onFailure: () => undefined });
+    if (device.openAnswers >= MAX_OPEN_ANSWERS) return;
+    device.openAnswers++;
+    let open = true;
+    const done = (): void => {
+      if (open) device.openAnswers--;
+      open = false;
+    };
+    this.#endpoint.send(device.flow, this.#message(device, body), { onResponse: (response) => (response.status >= 200 ? done() : undefined), onFailure: done });
   }
 
   /**

@@ -215,6 +215,12 @@ export class GbServer {
     return this.#table.get(deviceId)?.snapshot() ?? null;
   }
 
+  /** The host under which a device sees us, for its signalling and its media; null for one that never registered. */
+  hostFor(deviceId: string): string | null {
+    const device = this.#table.get(deviceId);
+    return device ? this.#endpoint.hostOf(device.flow) : null;
+  }
+
   sessions(): readonly GbSession[] {
     return this.#sessions.all();
   }

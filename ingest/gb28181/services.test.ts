@@ -159,6 +159,24 @@ describe('answers', () => {
   });
 });
 
+it('a device is told an address of its own IP family', async () => {
+  fixture = await new Fixture({ host: '::', advertisedHost: '203.0.113.9' }).start();
+  const camera = await fixture.registered();
+  expect(fixture.server.hostFor(CAMERA_ID)).toBe('203.0.113.9');
+  await camera.close();
+  const v6 = await fixture.camera('UDP', '34020000001320000006', '::1').catch(() => null);
+  if (!v6) return;
+  await v6.register(PASSWORD);
+  let via: string | null = null;
+  v6.onRequest = (text) => {
+    via = header(text, 'Via');
+    return reply(text, 200, 'OK');
+  };
+  await fixture.server.services.control(v6.id, v6.id, { kind: 'key-frame' });
+  expect(via).toMatch(/^SIP\/2\.0\/UDP \[[0-9a-f:]+\]:\d+;rport;branch=z9hG4bK/);
+  expect(fixture.server.hostFor(v6.id)).toContain(':');
+});
+
 describe('what a device says of its edition and its keepalives', () => {
   it('is remembered from registrations and from answers; ours is told', async () => {
     fixture = await new Fixture({ deviceSettings: () => ({ dateHeader: false }) }).start();

@@ -126,7 +126,7 @@ export class SnapshotUploads {
       // What is still on its way is not read: the connection ends with the answer.
       response.writeHead(status, { connection: 'close', 'content-type': 'text/plain' }).end(`${why}\n`);
       request.resume();
-      setTimeout(() => request.destroy(), 1000).unref();
+      this.#options.clock.after(1000, () => request.destroy());
     };
     const [sessionId = '', ...tail] = (request.url ?? '').split('?')[0]?.slice(PREFIX.length).split('/') ?? [];
     const open = request.url?.startsWith(PREFIX) ? this.#open.get(sessionId) : undefined;

@@ -107,10 +107,10 @@ export class Subscriptions {
     }
   }
 
-  /** The device is silent again after it was: what it was subscribed to may have run out meanwhile. */
+  /** The device is heard of again after a silence: what it was subscribed to may have run out meanwhile, or never begun. */
   resumed(device: Device): void {
     for (const subscription of this.#byDevice.get(device)?.values() ?? []) {
-      if (subscription.state === 'active' || subscription.state === 'failed') this.#later(subscription, Math.random() * this.#options.spreadMs, (entry) => this.#refresh(entry));
+      if (subscription.state !== 'refused' && subscription.state !== 'ended') this.#later(subscription, Math.random() * this.#options.spreadMs, (entry) => this.#refresh(entry));
     }
   }
 

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import type { Clock } from '../../base/clock.js';
 import { BerthwatchError, messageOf } from '../../base/errors.js';
 import type { Logger } from '../../base/logger.js';
@@ -116,10 +117,12 @@ export class SipEndpoint {
     await Promise.all([this.#udp.close(), this.#tcp.close()]);
   }
 
-  /** The host that a peer on this flow is told. */
+  /** The host that a peer on this flow is told: an advertised address of the other IP family is of no use to it. */
   hostOf(flow: Flow): string {
     const { advertisedHost, host } = this.#options;
-    return advertisedHost ?? (isWildcard(host) ? localAddressFor(flow.remote.host) : host);
+    const peer = flow.remote.host;
+    if (advertisedHost !== undefined && (isIP(advertisedHost) === 0 || isIP(advertisedHost) === isIP(peer) || !isWildcard(host))) return advertisedHost;
+    return isWildcard(host) ? localAddressFor(peer) : host;
   }
 
   /** The port that a peer on this flow knows us by. */

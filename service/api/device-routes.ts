@@ -6,7 +6,7 @@ import { CONFIG_TYPES, type ConfigType } from '../../ingest/gb28181/device-confi
 import type { AlarmFilter } from '../devices/alarm-store.js';
 import type { ChannelPicture } from '../devices/snapshots.js';
 import {
-  AlarmAnswer, AlarmsQuery, CatalogAnswer, ChannelParams, ConditionAnswer, ConfigAnswer, ConfigBody, ConfiguredAnswer, DeviceAnswer, DeviceParams, DoneAnswer, DragZoomBody, HomeBody,
+  AlarmAnswer, AlarmsQuery, CatalogAnswer, ChannelParams, ConditionAnswer, ConfigAnswer, ConfigBody, ConfiguredAnswer, DeviceAnswer, DeviceListAnswer, DeviceParams, DoneAnswer, DragZoomBody, HomeBody,
   PositionAnswer, PresetBody, PresetsAnswer, PtzBody, RecordBody, RecordingsAnswer, RecordingsQuery, ResetAnswer, ResetBody, SwitchBody, type AlarmView, type DeviceView,
 } from './device-schemas.js';
 import type { App } from './routes.js';
@@ -60,7 +60,7 @@ function addQuestions(app: App, sources: DeviceSources): void {
   const schema = { tags: ['devices'], params: DeviceParams };
   const ofChannel = { tags: ['devices'], params: ChannelParams };
 
-  app.get('/api/devices', { schema: { tags: ['devices'], description: 'GB/T 28181 devices: all that registered since the start, and those of the site that did not', response: { 200: z.array(DeviceAnswer) } } }, async () => sources.devices());
+  app.get('/api/devices', { schema: { tags: ['devices'], description: 'GB/T 28181 devices: all that registered since the start, and those of the site that did not', response: { 200: DeviceListAnswer } } }, async () => sources.devices());
 
   app.get('/api/devices/:id', { schema: { ...schema, response: { 200: DeviceAnswer, 404: ErrorAnswer } } }, async ({ params }) => sources.device(params.id));
 

@@ -37,6 +37,7 @@ export const DeviceAnswer = z.object({
   clockOffsetMs: z.number().nullable(),
   /** Cameras of the site behind it. */
   cameras: z.array(z.string()),
+  channelCount: z.number(),
   channels: z.array(
     z.object({
       id: z.string(),
@@ -58,6 +59,9 @@ export const DeviceAnswer = z.object({
   problems: z.array(z.string()),
 });
 export type DeviceView = z.output<typeof DeviceAnswer>;
+
+/** In lists the channels are only counted: a recorder may have thousands. */
+export const DeviceListAnswer = z.array(DeviceAnswer.omit({ channels: true }));
 
 export const CatalogAnswer = z.object({ channels: z.number(), announced: z.number(), complete: z.boolean() });
 

@@ -1,4 +1,3 @@
-import { editionOf } from '../../ingest/gb28181/gb-version.js';
 import type { DeviceStatus } from '../../ingest/gb28181/device.js';
 import type { SubscriptionStatus } from '../../ingest/gb28181/subscriptions.js';
 import { neverRegistered } from '../../ingest/gb28181/diagnosis.js';
@@ -33,12 +32,13 @@ export function deviceView(id: string, facts: DeviceFacts): DeviceView {
     lastKeepaliveAt: status?.lastKeepaliveAt ?? null,
     lastSeenAt: status?.lastSeenAt ?? null,
     gbVersion: status?.gbVersion ?? null,
-    edition: status ? editionOf(status.gbVersion) : null,
+    edition: status?.edition ?? null,
     userAgent: status?.userAgent ?? null,
     info: status?.info ?? null,
     heartbeat: status?.heartbeat ?? null,
     clockOffsetMs,
     cameras: cameras.map((camera) => camera.id),
+    channelCount: status?.channels.length ?? 0,
     channels: (status?.channels ?? []).map(({ id: channelId, name, online, manufacturer, model, ptzType, longitude, latitude }) => ({
       id: channelId, name, online, manufacturer, model, ptzType, longitude, latitude, cameraId: cameraOf(channelId),
     })),

@@ -65,7 +65,7 @@ it('alarms wait, not without end, for a database that does not work, and keep th
 
 describe('what is wrong with a device', () => {
   const status = (more: Partial<DeviceStatus> = {}): DeviceStatus => ({
-    id: DEVICE, online: true, transport: 'UDP', address: { host: '10.0.0.9', port: 5060 }, registeredAt: 100, expiresAt: 200, lastKeepaliveAt: null, lastSeenAt: 150, healthy: true, faultyChannels: [], gbVersion: '3.0',
+    id: DEVICE, online: true, transport: 'UDP', address: { host: '10.0.0.9', port: 5060 }, registeredAt: 100, expiresAt: 200, lastKeepaliveAt: null, lastSeenAt: 150, healthy: true, faultyChannels: [], gbVersion: '3.0', edition: '2022',
     userAgent: null, channels: [], catalogComplete: true, info: null, heartbeat: null, offlineReason: null, ...more,
   });
   const cameras = [{ id: 'c1', gb28181: { deviceId: DEVICE, channelId: CHANNEL } }] as unknown as SiteCamera[];

@@ -172,7 +172,7 @@ export class MediaCalls {
         deviceId: gb.deviceId,
         channelId: gb.channelId,
         transport: gb.transport,
-        mediaHost: this.#options.mediaHost,
+        mediaHost: server.hostFor(gb.deviceId) ?? this.#options.mediaHost,
         mediaPort: port,
         ssrc,
         stream: wish.stream,

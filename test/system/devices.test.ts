@@ -82,8 +82,8 @@ describe.skipIf(!haveTool('ffmpeg'))('devices over HTTP', () => {
   });
 
   it('tell what they are and what is wrong with them', async () => {
-    await until('the devices have described themselves', async () => (await get<DeviceView[]>('/api/devices')).every(({ info, channels, clockOffsetMs }) => info !== null && channels.length === 1 && clockOffsetMs !== null), 60_000, told);
-    const [older, newer] = await get<[DeviceView, DeviceView]>('/api/devices');
+    await until('the devices have described themselves', async () => (await get<DeviceView[]>('/api/devices')).every(({ info, channelCount, clockOffsetMs }) => info !== null && channelCount === 1 && clockOffsetMs !== null), 60_000, told);
+    const [older, newer] = await Promise.all([OLD, NEW].map((id) => get<DeviceView>(`/api/devices/${id}`)));
     expect(older).toMatchObject({ id: OLD, online: true, transport: 'UDP', edition: '2016', cameras: ['old'], channels: [{ id: OLD, cameraId: 'old', online: true }], problems: [], source: { host: '127.0.0.1' } });
     expect(newer).toMatchObject({ id: NEW, transport: 'TCP', edition: '2022', gbVersion: '3.0' });
     await until('subscriptions', async () => (await get<DeviceView>(`/api/devices/${NEW}`)).subscriptions.filter(({ state }) => state === 'active').length === 2, 60_000, told);

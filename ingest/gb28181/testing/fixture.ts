@@ -34,9 +34,10 @@ export class Fixture {
     return this;
   }
 
-  async camera(transport: 'UDP' | 'TCP' = 'UDP', id = CAMERA_ID): Promise<TestCamera> {
+  /** @param host where the camera and the server are to it, `::1` for IPv6 */
+  async camera(transport: 'UDP' | 'TCP' = 'UDP', id = CAMERA_ID, host = '127.0.0.1'): Promise<TestCamera> {
     const { udpPort, tcpPort } = this.server.address;
-    const camera = await new TestCamera(id, transport, SERVER).open(transport === 'UDP' ? udpPort : tcpPort);
+    const camera = await new TestCamera(id, transport, SERVER, host).open(transport === 'UDP' ? udpPort : tcpPort);
     this.#cameras.push(camera);
     return camera;
   }

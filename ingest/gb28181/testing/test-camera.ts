@@ -13,6 +13,7 @@ export class TestCamera {
   readonly domain: string;
   #udp: UdpSocket | null = null;
   #tcp: TcpSocket | null = null;
+  readonly #host: string;
   #port = 0;
   #serverPort = 0;
   #pending = '';
@@ -23,8 +24,9 @@ export class TestCamera {
   onRequest: (text: string) => string | null = () => null;
   closed = false;
 
-  constructor(id: string, transport: 'UDP' | 'TCP', server: { serverId: string; domain: string }) {
+  constructor(id: string, transport: 'UDP' | 'TCP', server: { serverId: string; domain: string }, host = '127.0.0.1') {
     this.id = id;
+    this.#host = host;
     this.transport = transport;
     this.serverId = server.serverId;
     this.domain = server.domain;
@@ -37,13 +39,13 @@ export class TestCamera {
   async open(serverPort: number): Promise<this> {
     this.#serverPort = serverPort;
     if (this.transport === 'UDP') {
-      const socket = createSocket('udp4');
+      const socket = createSocket(this.#host.includes(':') ? 'udp6' : 'udp4');
       socket.on('message', (bytes) => this.#take(bytes.toString('latin1')));
-      await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve));
+      await new Promise<void>((resolve, reject) => socket.once('error', reject).bind(0, this.#host, resolve));
       this.#port = socket.address().port;
       this.#udp = socket;
     } else {
-      const socket = connect(serverPort, '127.0.0.1');
+      const socket = connect(serverPort, this.#host);
       await new Promise<void>((resolve, reject) => socket.once('connect', resolve).once('error', reject));
       socket.on('error', () => undefined);
       socket.on('close', () => (this.closed = true));
@@ -62,7 +64,7 @@ export class TestCamera {
   }
 
   sendBytes(bytes: Uint8Array): void {
-    if (this.#udp) this.#udp.send(bytes, this.#serverPort, '127.0.0.1');
+    if (this.#udp) this.#udp.send(bytes, this.#serverPort, this.#host);
     else this.#tcp?.write(bytes);
   }
 
@@ -126,7 +128,7 @@ export class TestCamera {
     const to = options.to ?? (method === 'REGISTER' ? this.id : this.serverId);
     return [
       `${method} sip:${this.serverId}@${this.domain} SIP/2.0`,
-      `Via: SIP/2.0/${this.transport} 127.0.0.1:${this.#port}${options.rport === false ? '' : ';rport'};branch=${options.branch ?? unique('z9hG4bK')}`,
+      `Via: SIP/2.0/${this.transport} ${this.#host.includes(':') ? `[${this.#host}]` : this.#host}:${this.#port}${options.rport === false ? '' : ';rport'};branch=${options.branch ?? unique('z9hG4bK')}`,
       `From: <sip:${options.fromUser ?? this.id}@${this.domain}>;tag=${unique('t')}`,
       `To: <sip:${to}@${this.domain}>`,
       `Call-ID: ${options.callId ?? unique('c')}`,

@@ -8,7 +8,7 @@ export const CHANNEL_ID = '34020000001310000001';
 
 export const DEVICE_VIEW: DeviceView = {
   id: DEVICE_ID, online: true, transport: 'UDP', source: { host: '::1', port: 5060 }, registeredAt: 1, expiresAt: 2, lastKeepaliveAt: 3, lastSeenAt: 4, gbVersion: '3.0', edition: '2022', userAgent: 'cam',
-  info: null, heartbeat: { intervalMs: 60_000, missed: 3 }, clockOffsetMs: -5, cameras: ['c1'], channels: [], catalogComplete: true, subscriptions: [], problems: [],
+  info: null, heartbeat: { intervalMs: 60_000, missed: 3 }, clockOffsetMs: -5, cameras: ['c1'], channelCount: 0, channels: [], catalogComplete: true, subscriptions: [], problems: [],
 };
 
 /** FOR TESTS: device routes that answer at once and note what they were asked; `fails` is thrown by every question and command. */
