@@ -320,8 +320,9 @@ export class BerthwatchService {
       archive: () => core.archive.status(),
       hostClock: () => core.keeper.hostClock.status(),
     });
-    const footage = new FootageService({ config: config.playback, token: config.http.token, log: core.log, database: core.database, cameras: () => core.site.cameras, clock, logger });
+    const footage = new FootageService({ config: config.playback, token: config.http.token, log: core.log, database: core.database, dataFolder: config.dataFolder, baseFolder: config.baseFolder, cameras: () => core.site.cameras, visit: (uid) => view.visit(uid), picture: (id) => core.picture(id), clock, logger });
     this.#footage = footage;
+    await footage.start();
     const api = await createApi(
       { ...config.http, consoleFolder: join(program.root, 'dist', 'console'), version: program.version, logger },
       {

@@ -6,6 +6,7 @@ import type { Bounds, PieceName, Playback } from '../playback/playback.js';
 import { Moment } from '../playback/time-parameter.js';
 import type { Ticket, Tickets } from '../playback/tickets.js';
 import type { VisitMark } from '../playback/visit-marks.js';
+import { addExportRoutes, type ExportSources } from './export-routes.js';
 import type { App } from './routes.js';
 import { ErrorAnswer } from './schemas.js';
 import { sendSized } from './send-sized.js';
@@ -17,6 +18,7 @@ export interface FootageSources {
   /** Whether the site has the camera, or the log has footage of it. */
   knowsCamera(cameraId: string): boolean;
   visitMarks(cameraId: string, from: number, to: number): Promise<VisitMark[]>;
+  exports: ExportSources;
 }
 
 const Range = z.object({ from: z.number(), to: z.number(), codec: z.enum(['h264', 'h265']), width: z.number(), height: z.number(), segments: z.number(), bytes: z.number() });
@@ -53,6 +55,7 @@ interface Viewed {
 /** `/api/cameras/:id/footage…` for who has the token, and the same under `/api/play/:ticket/` for who has a ticket. */
 export function addFootageRoutes(app: App, sources: FootageSources): void {
   const { playback, tickets } = sources;
+  addExportRoutes(app, sources.exports);
 
   const camera = (id: string): Viewed => {
     if (!sources.knowsCamera(id)) throw new BerthwatchError('not-found', 'API_NOT_FOUND', `there is no camera ${id}`);

@@ -91,7 +91,7 @@ export class Playback {
     checkSpan(from, to, PLAYLIST_MOST_MS);
     const now = this.#clock.now();
     const growing = now - to < SETTLE_MS;
-    const gops = await this.#log.gopsBetween(cameraId, from, to);
+    const gops = (await this.#log.gopsBetween(cameraId, from, to)).filter((gop) => gop.startedAt < to);
     const last = gops.at(-1);
     const next = last ? await this.#log.gopAfter(cameraId, last.position) : null;
     const looks = await this.#looks(gops);
@@ -144,7 +144,7 @@ export class Playback {
    */
   async progressive(cameraId: string, from: number, to: number): Promise<SizedBody & { from: number; to: number }> {
     checkSpan(from, to, PLAYLIST_MOST_MS);
-    const gops = await this.#log.gopsBetween(cameraId, from, to);
+    const gops = (await this.#log.gopsBetween(cameraId, from, to)).filter((gop) => gop.startedAt < to);
     const [first] = gops;
     const last = gops.at(-1);
     if (!first || !last) throw noFootage(cameraId, from, to);

@@ -6,7 +6,7 @@ import { writeFragment } from '../../storage/footage/fragment.js';
 import type { LoggedGop } from '../../storage/footage/logged-gop.js';
 import { syntaxOf, type TrackFormat } from '../../storage/footage/sample-entry.js';
 import { writeSegmentHeader } from '../../storage/footage/segment-header.js';
-import { readInitSegment } from '../../storage/playback/init-segment.js';
+import { readInitSegment, type InitSegment } from '../../storage/playback/init-segment.js';
 import { endOf, TICKS_PER_MS } from '../../storage/playback/playable-gop.js';
 import { ByteCache } from './byte-cache.js';
 import type { EncodedUnit } from './child/protocol.js';
@@ -44,7 +44,7 @@ export class Transcoder {
     // The settings, not the picture, make the parameter sets; how pictures are coloured is part of them.
     return this.#once(`init ${gop.cameraId} ${gop.position.segment} ${width}x${height}`, async () => {
       const [unit] = await this.#encode([await gop.readKeyframe()], gop);
-      return h264Init(unit as EncodedUnit, { width, height }, gop);
+      return h264Init(unit as EncodedUnit, { width, height }, gop).bytes;
     });
   }
 
@@ -106,15 +106,15 @@ export function h264Track(unit: Pick<EncodedUnit, 'data'>, size: { width: number
   return { codec: 'h264', ...size, parameterSets };
 }
 
-function h264Init(unit: EncodedUnit, size: { width: number; height: number }, gop: LoggedGop): Buffer {
+export function h264Init(unit: EncodedUnit, size: { width: number; height: number }, gop: LoggedGop): InitSegment {
   const { cameraId, position, startedAt } = gop;
   // Our own box in the header, which needs a log's id, is left out of what players get.
   const header = { version: 1, log: '00000000-0000-4000-8000-000000000000', camera: cameraId, segment: position.segment, codec: 'h264', ...size, reason: 'transcoded', previousEndedAt: null } as const;
-  return readInitSegment(writeSegmentHeader(header, h264Track(unit, size), startedAt)).bytes;
+  return readInitSegment(writeSegmentHeader(header, h264Track(unit, size), startedAt));
 }
 
 /** Pictures are shown when those were that they are made of. */
-function fragmentOf(gop: LoggedGop, units: readonly AccessUnit[], encoded: readonly EncodedUnit[], endsAt: number): Buffer {
+export function fragmentOf(gop: LoggedGop, units: readonly AccessUnit[], encoded: readonly EncodedUnit[], endsAt: number): Buffer {
   const midnight = beijingMidnight(gop.startedAt);
   const firstPts = (units[0] as AccessUnit).pts;
   const start = (gop.startedAt - midnight) * TICKS_PER_MS;

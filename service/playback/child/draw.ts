@@ -15,7 +15,7 @@ const BAND_ALPHA = 140;
 const BLACK = 16;
 const WHITE = 235;
 
-/** Draws the overlay; `clock` has only characters that the overlay has glyphs for, others are left out. Parts outside the picture are cut. */
+/** Draws the overlay in place, with the clock's picture for the text `clock`. Parts outside the picture are cut. */
 export function draw(canvas: Canvas420, overlay: Overlay, clock: string): void {
   const bandHeight = Math.min(overlay.bandHeight, canvas.height);
   for (let y = 0; y < bandHeight; y++) {
@@ -27,13 +27,8 @@ export function draw(canvas: Canvas420, overlay: Overlay, clock: string): void {
     for (let x = 0; x < canvas.width >> 1; x++) fade(canvas, row + x, BAND_ALPHA);
   }
   for (const { x, y, mask } of overlay.texts) blit(canvas, mask, x, y);
-  let x = overlay.clock.x;
-  for (const character of clock) {
-    const mask = overlay.clock.glyphs[character];
-    if (!mask) continue;
-    blit(canvas, mask, x, overlay.clock.y);
-    x += mask.width;
-  }
+  const shown = overlay.clock.glyphs[clock];
+  if (shown) blit(canvas, shown, overlay.clock.x, overlay.clock.y);
 }
 
 function blit(canvas: Canvas420, mask: Mask, left: number, top: number): void {

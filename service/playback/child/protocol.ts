@@ -20,10 +20,11 @@ export interface Mask {
   alpha: Uint8Array;
 }
 
-/** What is burnt into pictures: a dark band at the upper edge with fixed texts, and a clock of its own glyphs. Pixels. */
+/** What is burnt into pictures: a dark band at the upper edge with fixed texts, and a clock. Pixels. */
 export interface Overlay {
   bandHeight: number;
   texts: { x: number; y: number; mask: Mask }[];
+  /** Each text that the clock shows, drawn. */
   clock: { x: number; y: number; glyphs: Record<string, Mask> };
   /** What the clock shows on the picture of each unit. */
   clocks: string[];

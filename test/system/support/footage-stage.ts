@@ -8,6 +8,7 @@ import { silentLogger } from '../../../base/logger.js';
 import { program } from '../../../base/program-root.js';
 import { FileSource } from '../../../ingest/file/file-source.js';
 import type { ApiSources } from '../../../service/api/routes.js';
+import type { VisitView } from '../../../service/api/schemas.js';
 import { createApi } from '../../../service/api/server.js';
 import { temporaryFolder } from '../../../service/cli/temporary-folder.js';
 import { ConfigSchema, finishConfig, type Config } from '../../../service/config/config.js';
@@ -24,8 +25,10 @@ export class FootageStage {
   readonly folder = temporaryFolder('bw-footage-');
   readonly config: Config;
   url = '';
-  /** What `/api/cameras` answers. */
+  /** What the API answers. */
   cameras: object[] = [];
+  visits: VisitView[] = [];
+  readonly pictures = new Map<string, Uint8Array>();
   #postgres: TestPostgres | null = null;
   #database: Database | null = null;
   #log: FootageLog | null = null;
@@ -68,18 +71,19 @@ export class FootageStage {
   /** Begins to answer HTTP; `host` other than loopback makes the token needed for everything. */
   async serve(host = '127.0.0.1'): Promise<void> {
     const { http, playback } = this.config;
-    this.#footage = new FootageService({ config: playback, token: TOKEN, log: this.log, database: this.database, cameras: () => [], clock: systemClock, logger: silentLogger });
+    this.#footage = new FootageService({ config: playback, token: TOKEN, log: this.log, database: this.database, dataFolder: this.config.dataFolder, baseFolder: this.folder, cameras: () => this.cameras as { id: string; name: string }[], visit: (uid) => Promise.resolve(this.visits.find((visit) => visit.uid === uid) ?? null), picture: (id) => Promise.resolve(this.pictures.get(id) ?? null), clock: systemClock, logger: silentLogger });
+    await this.#footage.start();
     this.#api = await createApi(
       { ...http, host, token: TOKEN, consoleFolder: join(program.root, 'dist', 'console'), version: 'test', logger: silentLogger },
-      // What is left out is not asked for by what these tests look at.
-      {
+      rest({
         feed: new Feed(systemClock),
         footage: this.#footage.sources,
         problems: () => [],
-        status: () => Promise.resolve({ startedAt: 0, now: Date.now(), problems: [], platforms: [], counts: { visits: 0, openVisits: 0, pictures: 0, pendingEvidence: 0 } }),
-        cameras: () => Promise.resolve(this.cameras),
-        visits: () => Promise.resolve([]),
-      } as unknown as ApiSources,
+        status: () => Promise.resolve({ startedAt: 0, now: Date.now(), problems: [], platforms: [], counts: { visits: 0, openVisits: 0, pictures: 0, pendingEvidence: 0 } } as unknown as Awaited<ReturnType<ApiSources['status']>>),
+        cameras: () => Promise.resolve(this.cameras as Awaited<ReturnType<ApiSources['cameras']>>),
+        visits: () => Promise.resolve(this.visits),
+        visit: (uid: string) => Promise.resolve(this.visits.find((visit) => visit.uid === uid) ?? null),
+      }),
     );
     await this.#api.listen({ host, port: 0 });
     this.url = `http://127.0.0.1:${(this.#api.server.address() as { port: number }).port}`;
@@ -96,6 +100,11 @@ export class FootageStage {
     await this.#postgres?.stop();
     rmSync(this.folder, { recursive: true, force: true });
   }
+}
+
+/** Sources of which the rest is never asked for by what these tests look at. */
+function rest(sources: Partial<ApiSources>): ApiSources {
+  return new Proxy(sources, { get: (target, key) => (key in target ? target[key as keyof ApiSources] : new Proxy({}, { get: () => ({}) })) }) as ApiSources;
 }
 
 /** Runs a program; what it says on standard error is a failure. The server under test runs in this process: nothing here may block it. */
