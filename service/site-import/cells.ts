@@ -15,7 +15,8 @@ export function halfWidth(text: string): string {
 
 function numberOf(text: string): number | undefined {
   const plain = halfWidth(text).replace(/\s/g, '');
-  return NUMBER.test(plain) || EXPONENT.test(plain) ? Number(plain) : undefined;
+  // No minus zero: it would be written as zero.
+  return NUMBER.test(plain) || EXPONENT.test(plain) ? Number(plain) + 0 : undefined;
 }
 
 function integerOf(text: string): number | undefined {

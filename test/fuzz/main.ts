@@ -34,7 +34,7 @@ for (const target of chosen) {
     if (find) {
       failed = true;
       mkdirSync(join(program.root, 'fuzz-finds'), { recursive: true });
-      const file = join(program.root, 'fuzz-finds', `${target.name}-${seed}-${find.index}`);
+      const file = join(program.root, 'fuzz-finds', `${target.name.replaceAll('/', '-')}-${seed}-${find.index}`);
       writeFileSync(file, find.input);
       console.error(`${target.name}: case ${find.index} of seed ${seed} broke a promise: ${find.error instanceof Error ? find.error.stack : String(find.error)}\n  input kept in ${file}`);
     }
