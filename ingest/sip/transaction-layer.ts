@@ -126,17 +126,18 @@ export class TransactionLayer {
 
   #openServer(key: string, request: SipRequest, replyFlow: Flow): ServerTransaction {
     const Kind = request.method === 'INVITE' ? InviteServerTransaction : NonInviteServerTransaction;
-    const invite = inviteKey(request, replyFlow);
+    // Only an INVITE is asked for by its ACK's own branch.
+    const invite = request.method === 'INVITE' ? inviteKey(request, replyFlow) : null;
     const transaction: ServerTransaction = new Kind(request, replyFlow.transport === 'TCP', this.#options.timers, this.#options.clock, {
       send: (bytes) => replyFlow.send(bytes),
       onUnacknowledged: () => this.#options.logger.debug({ callId: request.headers.get('call-id') }, 'an answer to INVITE was not acknowledged'),
       onTerminated: () => {
         this.#servers.delete(key);
-        if (this.#invites.get(invite) === transaction) this.#invites.delete(invite);
+        if (invite !== null && this.#invites.get(invite) === transaction) this.#invites.delete(invite);
       },
     });
     this.#servers.set(key, transaction);
-    if (request.method === 'INVITE') this.#invites.set(invite, transaction);
+    if (invite !== null) this.#invites.set(invite, transaction);
     return transaction;
   }
 

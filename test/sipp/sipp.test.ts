@@ -173,14 +173,25 @@ describe.skipIf(!available)('SIPp as the camera that is called', () => {
     if (scenario === 'camera-retransmits') await new Promise((resolve) => setTimeout(resolve, 300));
     await session.bye();
     well(await played);
-    expect(await session.closed).toEqual({ reason: 'ended by the server' });
+    expect(await session.closed).toMatchObject({ reason: 'ended by the server' });
+  });
+
+  it('camera-reinvite', async () => {
+    await start();
+    const { played } = await called('camera-reinvite', 'UDP');
+    const session = await server.invite(wish);
+    // All three are settled before we hang up.
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    expect(server.sessions().map(({ callId, ssrc }) => ({ callId, ssrc }))).toEqual([{ callId: session.callId, ssrc: '0200001234' }]);
+    await session.bye();
+    well(await played);
   });
 
   it('camera-bye', async () => {
     await start();
     const { played } = await called('camera-bye', 'UDP');
     const session = await server.invite(wish);
-    expect(await session.closed).toEqual({ reason: 'the camera said BYE' });
+    expect(await session.closed).toMatchObject({ reason: 'the camera said BYE' });
     well(await played);
   });
 
@@ -199,7 +210,7 @@ describe.skipIf(!available)('SIPp as the camera that is called', () => {
     const { played } = await called('camera-bye-ignored', 'UDP');
     const session = await server.invite(wish);
     await session.bye();
-    expect(await session.closed).toEqual({ reason: 'ended by the server' });
+    expect(await session.closed).toMatchObject({ reason: 'ended by the server' });
     expect(server.sessions()).toEqual([]);
     well(await played);
   });

@@ -3,7 +3,7 @@ import { createSocket } from 'node:dgram';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { program } from '../../base/program-root.js';
 
 /** How SIPp is to play one of the scenarios beside this file. */
 export interface Play {
@@ -16,6 +16,8 @@ export interface Play {
   folder: string;
   password?: string;
   calls?: number;
+  /** Calls open at a time; all of them where not given. */
+  atOnce?: number;
   /** Our side; a free port where not given. */
   host?: string;
   port?: number;
@@ -32,7 +34,7 @@ export interface Played {
   output: string;
 }
 
-const pathOf = (name: string): string => fileURLToPath(new URL(`./${name}.xml`, import.meta.url));
+const pathOf = (name: string): string => join(program.root, 'test', 'sipp', `${name}.xml`);
 let runs = 0;
 
 function edited(scenario: string, folder: string, edit: Record<string, string>): string {
@@ -51,12 +53,12 @@ function edited(scenario: string, folder: string, edit: Record<string, string>):
 export const deviceId = (n: number): string => `3402000000132${String(n).padStart(7, '0')}`;
 
 /** Runs one scenario for each device; resolves with SIPp's exit code (0: every message came as the scenario says) and output. */
-export function play({ scenario, transport, to, folder, password = 'right', calls = 1, host = '127.0.0.1', port, serverHost = '127.0.0.1', incoming, edit = {} }: Play): Promise<Played> {
+export function play({ scenario, transport, to, folder, password = 'right', calls = 1, atOnce = calls, host = '127.0.0.1', port, serverHost = '127.0.0.1', incoming, edit = {} }: Play): Promise<Played> {
   const devices = join(folder, `${scenario}-${++runs}.csv`);
   const line = (id: string): string => `${id};[authentication username=${id} password=${password}]`;
   writeFileSync(devices, `SEQUENTIAL\n${Array.from({ length: calls }, (_, i) => line(deviceId(i))).join('\n')}\n`);
   const remote = serverHost.includes(':') ? `[${serverHost}]` : serverHost;
-  const args = ['-sf', edited(scenario, folder, edit), '-inf', devices, '-m', String(calls), '-l', String(calls), '-r', '100', '-nostdin', '-timeout', '90s', '-timeout_error', '-recv_timeout', '20000', '-nd'];
+  const args = ['-sf', edited(scenario, folder, edit), '-inf', devices, '-m', String(calls), '-l', String(atOnce), '-r', atOnce < calls ? '10000' : '100', '-nostdin', '-timeout', '90s', '-timeout_error', '-recv_timeout', '20000', '-nd'];
   args.push('-i', host, '-t', transport === 'UDP' ? 'u1' : 't1', `${remote}:${to}`, '-trace_err', '-error_file', `${devices}.err`);
   if (port !== undefined) args.push('-p', String(port));
   if (incoming !== undefined) args.push('-oocsf', pathOf(incoming));
