@@ -177,7 +177,6 @@ export class BerthwatchService {
     gb.on('online', ({ device }) => {
       this.#onlineSince.set(device.id, clock.now());
       this.#feed.publish('device-online', { deviceId: device.id, transport: device.transport });
-      void this.#ask(device.id, gb, core);
     });
     gb.on('offline', ({ device, reason }) => {
       this.#onlineSince.delete(device.id);
@@ -217,24 +216,6 @@ export class BerthwatchService {
     return gb.address.udpPort;
   }
 
-  /** Asks a device that came online who it is and what it shows, and says so where a channel of the site is not among that. */
-  async #ask(deviceId: string, gb: GbServer, core: Core): Promise<void> {
-    const { logger } = this.#options;
-    try {
-      const info = await gb.queryDeviceInfo(deviceId);
-      const { items, complete, total } = await gb.queryCatalog(deviceId);
-      logger.info({ deviceId, ...info, channels: items.length, announced: total, complete }, 'device described itself');
-      for (const camera of core.site.cameras.filter((c) => c.enabled && c.gb28181?.deviceId === deviceId)) {
-        const channelId = camera.gb28181?.channelId ?? '';
-        const missing = complete && items.length > 0 && !items.some((item) => item.id === channelId);
-        this.#problems.set(`catalog/${camera.id}`, missing ? `device ${deviceId} does not list channel ${channelId} of camera ${camera.name} in its catalogue: compare the channel id with its GB/T 28181 settings` : null);
-      }
-    } catch (error) {
-      // Many devices answer only one of the two; the stream does not depend on it.
-      logger.info({ deviceId, reason: messageOf(error) }, 'the device did not describe itself');
-    }
-  }
-
   #cameraOf(core: Core, cameraId: string): SiteCamera | undefined {
     return core.site.cameras.find((camera) => camera.id === cameraId);
   }
@@ -272,7 +253,7 @@ export class BerthwatchService {
         this.#metrics.bytesReceived.inc({ camera: camera.id }, unit.data.length);
         this.#rates.add(camera.id, unit.data.length);
         core.log.append(unit);
-        if (camera.gb28181) this.#keyFrames.picture(camera.id, unit.keyframe);
+        if (camera.gb28181 && unit.cameraId === camera.id) this.#keyFrames.picture(camera.id, unit.keyframe);
       },
       appendAudio: camera.audio ? (unit) => core.log.appendAudio(unit) : undefined,
       discontinuity: (cameraId, reason) => core.log.discontinuity(cameraId, reason),

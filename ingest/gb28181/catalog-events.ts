@@ -36,6 +36,8 @@ export function applyCatalogNotify(channels: readonly CatalogItem[], notify: Xml
 
 function readEvent(element: XmlElement): CatalogEventKind | null {
   const text = textOf(element, 'Event')?.toUpperCase();
+  // Some devices tell their whole list when they are subscribed to, without saying that anything happened.
+  if (text === undefined) return textOf(element, 'Name') === null ? null : 'UPDATE';
   return EVENTS.find((event) => event === text) ?? null;
 }
 

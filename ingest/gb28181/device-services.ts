@@ -76,7 +76,7 @@ export class DeviceServices {
       (device, message) => void this.receive(device, message, 'notify'),
     );
     this.#snapshots = new SnapshotTaker({ clock, hostOf: (flow) => endpoint.hostOf(flow), uploads: options.uploads }, this.#commands, events);
-    const about = (id: string, work: (device: Device) => void): void => {
+    const about = (id: string, work: (device: Device) => unknown): void => {
       const device = this.#table.get(id);
       if (device) work(device);
     };
@@ -85,6 +85,8 @@ export class DeviceServices {
       this.#subscriptions.registered(known, anew);
     }));
     events.on('online', ({ device }) => about(device.id, (known) => this.#subscriptions.resumed(known)));
+    // What it sends from another host is not taken for its subscriptions' until they were asked for there.
+    events.on('moved', ({ device, from, to }) => about(device.id, (known) => from.host !== to.host && this.#subscriptions.resumed(known)));
     events.on('offline', ({ device }) => about(device.id, (known) => this.#subscriptions.offline(known)));
   }
 

@@ -162,7 +162,11 @@ describe('catalogue notifications', () => {
   });
 
   it('of unknown kinds change nothing', () => {
-    expect(notify(['1', 'PARTY']).changes).toEqual([]);
+    expect(notify(['1', 'PARTY'], ['2', '']).changes).toEqual([]);
+  });
+
+  it('without an event bring what they tell', () => {
+    expect(notify(['5', '', '<Name>Five</Name><Status>ON</Status>']).channels.at(-1)).toMatchObject({ id: '5', name: 'Five', online: true });
   });
 });
 

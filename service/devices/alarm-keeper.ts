@@ -60,10 +60,15 @@ export class AlarmKeeper {
   }
 
   #work(): void {
-    this.#working ??= this.#drain().finally(() => (this.#working = null));
+    this.#working ??= this.#drain().then((finished) => {
+      this.#working = null;
+      // Something came in the moment in which the last was done.
+      if (finished && this.#waiting.length > 0) this.#work();
+    });
   }
 
-  async #drain(): Promise<void> {
+  /** @returns false where it gave up for a while */
+  async #drain(): Promise<boolean> {
     const { store, clock, onTrouble } = this.#options;
     this.#cancelRetry();
     while (this.#waiting.length > 0) {
@@ -75,8 +80,9 @@ export class AlarmKeeper {
       } catch (error) {
         onTrouble(`alarms of devices cannot be written: ${messageOf(error)} (${this.#waiting.length} wait, ${this.#lost} were lost)`);
         if (!this.#closed) this.#cancelRetry = clock.after(RETRY_MS, () => this.#work());
-        return;
+        return false;
       }
     }
+    return true;
   }
 }

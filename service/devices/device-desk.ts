@@ -67,7 +67,10 @@ export class DeviceDesk implements DeviceSources {
         this.#refused.set(deviceId, { reason, host: source.host, at: clock.now() });
         if (this.#refused.size > MOST_REFUSALS) this.#refused.delete(this.#refused.keys().next().value as string);
       }),
-      gb.on('online', ({ device }) => this.#describeLater(device.id)),
+      gb.on('online', ({ device }) => {
+        void this.#introduce(device.id);
+        this.#describeLater(device.id);
+      }),
       gb.on('offline', ({ device }) => this.#timers.get(device.id)?.()),
     ];
   }
@@ -132,6 +135,25 @@ export class DeviceDesk implements DeviceSources {
     const cameras = this.#cameras(deviceId);
     const exact = cameras.filter((camera) => camera.gb28181?.channelId === sourceId);
     return (exact.length > 0 ? exact : cameras).map(({ id }) => id);
+  }
+
+  /** Asks a device that came online who it is and what it shows, and says so where a channel of the site is not among that. */
+  async #introduce(deviceId: string): Promise<void> {
+    const { logger, problems } = this.#options;
+    // Many devices answer only one of the two; the stream depends on neither.
+    const silent = (question: string) => (error: unknown) => {
+      logger.info({ deviceId, question, reason: messageOf(error) }, 'the device did not describe itself');
+      return null;
+    };
+    const [info, catalog] = await Promise.all([this.services.deviceInfo(deviceId).catch(silent('DeviceInfo')), this.services.catalog(deviceId).catch(silent('Catalog'))]);
+    if (!catalog) return;
+    const { items, complete, total } = catalog;
+    logger.info({ deviceId, ...info, channels: items.length, announced: total, complete }, 'device described itself');
+    for (const camera of this.#cameras(deviceId).filter(({ enabled }) => enabled)) {
+      const channelId = camera.gb28181?.channelId ?? '';
+      const missing = complete && items.length > 0 && !items.some((item) => item.id === channelId);
+      problems.set(`catalog/${camera.id}`, missing ? `device ${deviceId} does not list channel ${channelId} of camera ${camera.name} in its catalogue: compare the channel id with its GB/T 28181 settings` : null);
+    }
   }
 
   #describeLater(deviceId: string): void {
