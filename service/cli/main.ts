@@ -7,6 +7,7 @@ import { demo } from './demo.js';
 import { checkModelFile } from './models.js';
 import { replay } from './replay.js';
 import { serve } from './serve.js';
+import { claim, restore, verify } from './storage.js';
 import { exportSite, importSite, listChannels, writeTemplate } from './site.js';
 
 const DEFAULT_CONFIG = 'berthwatch.yaml';
@@ -55,6 +56,29 @@ site
   .option('-c, --config <file>', 'configuration')
   .option('--xlsx <file>', 'as a workbook to fill in and import')
   .action((options: { config?: string; xlsx?: string }) => listChannels(options.config ?? null, options.xlsx ?? null));
+
+const storage = cli.command('storage').description('what is stored: footage on the disk and in the archive');
+storage
+  .command('verify')
+  .description('compare catalogue, disk and archive; exit code 1 where something is left that is not as it should be (on the embedded database the service must not be running; it checks by itself, slowly)')
+  .option('-c, --config <file>', 'configuration')
+  .option('--camera <id>', 'only this camera')
+  .option('--from <time>', 'only footage from then on, "2026-01-01" or "2026-01-01 08:00:00" Beijing time')
+  .option('--to <time>', 'only footage until then')
+  .option('--deep', 'read every byte and compare checksums')
+  .option('--repair', 'repair what is safe: from a copy that was read and is right; what nobody knows moves to quarantine/')
+  .option('--json', 'one JSON line a finding, and one at the end')
+  .action((options: { config?: string } & Parameters<typeof verify>[1]) => verify(options.config ?? null, options));
+storage
+  .command('restore')
+  .description('take archived footage that the catalogue does not know into it, after the catalogue was lost or set back')
+  .option('-c, --config <file>', 'configuration')
+  .action((options: { config?: string }) => restore(options.config ?? null));
+storage
+  .command('claim')
+  .description('make the configured bucket or folder the archive of this catalogue, in the place of the one before')
+  .option('-c, --config <file>', 'configuration')
+  .action((options: { config?: string }) => claim(options.config ?? null));
 
 cli
   .command('replay <footage>')

@@ -90,9 +90,9 @@ export async function checkSegment(context: CheckContext, row: CheckedRow, depth
   const { cameraId, segment, startedAt, endedAt } = row;
   const about = { cameraId, segment, startedAt, endedAt };
   const file = row.place === 'archive' ? null : await checkFile(context, row, depth);
-  if (file) findings.push({ ...about, ...file });
+  if (file) findings.push({ ...file, ...about });
   const object = row.place === 'local' || !context.store ? null : await checkObject(context.store, row, depth);
-  if (object) findings.push({ ...about, ...object });
+  if (object) findings.push({ ...object, ...about });
   const [first] = findings;
   if (row.state === 'lost' && row.place === 'local') return first ? [{ ...first, kind: 'lost', advice: 'put the file back where it was, or accept the loss' }] : [];
   if (row.place === 'local' && first?.kind === 'no-file') return [{ ...first, kind: 'lost', advice: 'put the file back where it was (an unmounted disk?); the next start takes it in' }];

@@ -35,7 +35,7 @@ export interface RepairContext {
 export async function repair(context: RepairContext, finding: Finding): Promise<string | null> {
   const { store } = context;
   if (finding.kind === 'stray-object' && store) return quarantine(store, finding.where);
-  if (finding.cameraId === null || finding.segment === null) return null;
+  if (finding.kind === 'stray-file' || finding.cameraId === null || finding.segment === null) return null;
   const row = await readRow(context.database, finding.cameraId, finding.segment);
   if (!row || row.state === 'deleting') return 'retention removed it meanwhile';
   switch (finding.kind) {

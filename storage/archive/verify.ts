@@ -44,7 +44,7 @@ export interface VerifyReport extends VerifyProgress {
 }
 
 const PAGE = 200;
-/** More strays than these, and than a tenth of a camera's segments, are not garbage. */
+/** More strays than these, and than a tenth of a camera's segments, are not garbage; nor is all there is of a camera. */
 const FEW_STRAYS = 100;
 const STRAY_AGE_MS = 24 * 3_600_000;
 /** A file is written until it is sealed, and sealed before it is registered. */
@@ -171,7 +171,7 @@ async function strayObjects({ database, clock, strayAgeMs }: RepairContext, stor
     if (row && segmentKey(row) === key) continue;
     strays.push(finding({ kind: 'stray-object', cameraId, segment, where: key, advice: '--repair moves it to quarantine/; if the catalogue was lost, "berthwatch storage restore" takes it in' }));
   }
-  const many = strays.length > Math.max(FEW_STRAYS, known.size / 10);
+  const many = known.size === 0 || strays.length > Math.max(FEW_STRAYS, known.size / 10);
   if (many) for (const stray of strays) stray.advice = `${strays.length} of them: this looks like a catalogue that was lost or set back, so nothing is moved; "berthwatch storage restore" takes them in`;
   return strays;
 }

@@ -179,6 +179,11 @@ export function objectStoreConformance(name: string, make: () => Promise<StoreUn
       await expect(store.put('large-wrong', { size, stream: chunked(data, 1_000_007) }, { contentType: 'video/mp4', sha256: '0'.repeat(64) })).rejects.toMatchObject({ kind: 'bad-input', code: 'OBJECT_CHECKSUM' });
       await expect(store.put('large-wrong', { size: size + 1, stream: chunked(data, 1_000_007) }, { contentType: 'video/mp4', sha256: sha256(data) })).rejects.toMatchObject({ kind: 'bad-input', code: 'OBJECT_SIZE' });
       expect(await store.head('large-wrong')).toBeNull();
+      // Nobody must know the checksum beforehand.
+      expect(await store.put('large-untold', { size, stream: chunked(data, 1_000_007) }, { contentType: 'video/mp4' })).toMatchObject({ size, sha256: sha256(data), contentType: 'video/mp4' });
+      expect(sha256(await readObject(store, 'large-untold'))).toBe(sha256(data));
+      await expect(store.put('large-untold', { size, stream: chunked(data, 1_000_007) }, { contentType: 'video/mp4', ifAbsent: true })).rejects.toMatchObject({ kind: 'conflict' });
+      expect((await store.list('large')).objects.map((object) => object.key)).toEqual(['large', 'large-untold']);
       // What failed for good is given up, and holds no space.
       expect(await store.pendingUploads('large-wrong')).toEqual([]);
     });

@@ -16,7 +16,7 @@ export type ObjectBody = Uint8Array | { size: number; stream: AsyncIterable<Uint
 
 export interface PutOptions {
   contentType: string;
-  /** Hexadecimal SHA-256 that the bytes must have. Stores in a bucket must be told it where the object is larger than a part (8 MiB unless configured). */
+  /** Hexadecimal SHA-256 that the bytes must have. Large streams are stored with less work where it is told. */
   sha256?: string;
   /** Fails as a conflict where the key is taken; default: replaces. */
   ifAbsent?: boolean;

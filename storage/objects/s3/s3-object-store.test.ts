@@ -119,13 +119,6 @@ describe.skipIf(!s3)('S3ObjectStore', () => {
     expect(await store.pendingUploads('stale')).toEqual([]);
   });
 
-  it('refuses a large stream whose checksum nobody told, before it sends anything', async () => {
-    const { store } = await testStore(server);
-    const data = Buffer.alloc(6 * MB);
-    await expect(store.put('large', { size: data.length, stream: pieces(data) }, text)).rejects.toMatchObject({ kind: 'bad-input', code: 'OBJECT_CHECKSUM' });
-    expect(await store.pendingUploads('large')).toEqual([]);
-  });
-
   it('tells objects that are not ours', async () => {
     const { store, options } = await testStore(server);
     await raw(options).putObject(options.bucket, 'foreign', Buffer.from('x'), 1);
@@ -192,7 +185,7 @@ describe.skipIf(!s3)('S3ObjectStore', () => {
     }
   });
 
-  it('gets nothing past what the server itself finds damaged on its disk, and waits where the server is away', async () => {
+  it('is unavailable while the server is away, and has everything when it is back', async () => {
     const own = await startTestS3();
     try {
       const { store, options } = await testStore(own, { attempts: 1 });

@@ -75,7 +75,7 @@ export class S3ObjectStore implements ObjectStore {
     if (!/^[\x21-\x7e][\x20-\x7e]{0,199}$/.test(options.contentType)) throw new BerthwatchError('bad-input', 'OBJECT_TYPE', `object ${key}: ${JSON.stringify(options.contentType)} is no media type`);
     // Servers without conditional writes would replace it silently.
     if (options.ifAbsent && (await this.#head(key))) throw new BerthwatchError('conflict', 'OBJECT_EXISTS', `there is an object ${key} already`);
-    return putObject({ requests: this.#requests, clock: this.#options.clock, partBytes: this.#options.partBytes, fullKey: this.#key(key), head: () => this.#head(key), readBack: () => this.#hash(key) }, key, body, options);
+    return putObject({ requests: this.#requests, clock: this.#options.clock, partBytes: this.#options.partBytes, bucket: this.#options.bucket, fullKey: this.#key(key), head: () => this.#head(key), readBack: () => this.#hash(key) }, key, body, options);
   }
 
   async get(key: string, range?: ByteRange): Promise<ObjectContent> {

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import type { Clock } from '../../../base/clock.js';
 import { BerthwatchError } from '../../../base/errors.js';
 import type { ObjectBody, ObjectInfo, PutOptions } from '../object-store.js';
@@ -7,12 +7,13 @@ import { S3Failure } from './s3-failure.js';
 import { MOST_PARTS } from './s3-options.js';
 import type { S3Head } from './s3-object-store.js';
 import type { S3Requests } from './s3-requests.js';
-import { bareEtag, readCompleted, readPartList, readUploadId } from './s3-xml.js';
+import { bareEtag, readCompleted, readCopied, readPartList, readUploadId } from './s3-xml.js';
 
 export interface PutContext {
   requests: S3Requests;
   clock: Clock;
   partBytes: number;
+  bucket: string;
   /** With the prefix. */
   fullKey: string;
   head(): Promise<S3Head | null>;
@@ -39,7 +40,10 @@ export async function putObject(context: PutContext, key: string, body: ObjectBo
   const size = body instanceof Uint8Array ? body.length : body.size;
   const stream = body instanceof Uint8Array ? once(body) : body.stream;
   const partBytes = Math.max(context.partBytes, Math.ceil(size / MOST_PARTS));
-  const sent = size <= partBytes ? await putWhole(context, key, stream, size, options) : await putParts(context, key, stream, size, partBytes, options);
+  const sent =
+    size <= partBytes ? await putWhole(context, key, stream, size, options)
+    : options.sha256 === undefined ? await putAside(context, key, stream, size, partBytes, options)
+    : await putParts(context, key, stream, size, partBytes, { ...options, sha256: options.sha256 });
   return confirm(context, key, size, sent, options);
 }
 
@@ -53,7 +57,7 @@ function checkSum(key: string, sha256: string, wanted: string | undefined): void
   if (wanted !== undefined && wanted !== sha256) throw new BerthwatchError('bad-input', 'OBJECT_CHECKSUM', `object ${key}: the bytes have SHA-256 ${sha256}, not ${wanted}`);
 }
 
-function headersOf(options: PutOptions, sha256: string): Record<string, string> {
+function headersOf(options: Pick<PutOptions, 'contentType'>, sha256: string): Record<string, string> {
   return { 'content-type': options.contentType, 'x-amz-meta-sha256': sha256 };
 }
 
@@ -70,7 +74,7 @@ async function putWhole(context: PutContext, key: string, stream: AsyncIterable<
 }
 
 /** A write that must not replace, where the server can do that; whoever calls has looked before for those that cannot. */
-async function conditionally<T>(options: PutOptions, send: (headers: Record<string, string>) => Promise<T>): Promise<T> {
+async function conditionally<T>(options: Pick<PutOptions, 'ifAbsent'>, send: (headers: Record<string, string>) => Promise<T>): Promise<T> {
   if (!options.ifAbsent) return send({});
   try {
     return await send({ 'if-none-match': '*' });
@@ -81,17 +85,41 @@ async function conditionally<T>(options: PutOptions, send: (headers: Record<stri
   }
 }
 
-async function putParts(context: PutContext, key: string, stream: AsyncIterable<Uint8Array>, size: number, partBytes: number, options: PutOptions): Promise<Sent> {
+/** The most that S3 copies in one go. */
+const MOST_COPIED = 5 * 1024 ** 3;
+
+/**
+ * A large stream whose SHA-256 is known only at its end, when its metadata has long been sent: put beside its place first, then copied to
+ * it by the server, with the metadata.
+ */
+async function putAside(context: PutContext, key: string, stream: AsyncIterable<Uint8Array>, size: number, partBytes: number, options: PutOptions): Promise<Sent> {
+  if (size > MOST_COPIED) throw new BerthwatchError('bad-input', 'OBJECT_CHECKSUM', `object ${key} of ${size} bytes: above ${MOST_COPIED} bytes its SHA-256 must be told before`);
+  const { requests, fullKey, bucket } = context;
+  const aside = `${fullKey}.${randomBytes(6).toString('hex')}.part`;
+  const { resume: _none, ...plain } = options;
+  try {
+    const { sha256 } = await putParts({ ...context, fullKey: aside }, key, stream, size, partBytes, { ...plain, ifAbsent: false, sha256: null });
+    const source = `/${bucket}/${aside}`.split('/').map(encodeURIComponent).join('/');
+    const headers = { ...headersOf(options, sha256), 'x-amz-copy-source': source, 'x-amz-metadata-directive': 'REPLACE' };
+    const answer = await conditionally(options, (more) => requests.send({ method: 'PUT', key: fullKey, headers: { ...headers, ...more }, what: `object ${key}` }));
+    const copied = readCopied(answer.text);
+    if (!('etag' in copied)) throw requests.error(new S3Failure(500, copied.code, copied.message, { serverTime: null, region: copied.region }), `object ${key}`);
+    // How servers make the ETag of a copy differs: it is read back.
+    return { sha256, expectedEtag: 'read back', etag: copied.etag, storedAt: answer.serverTime };
+  } finally {
+    await requests.send({ method: 'DELETE', key: aside, what: `object ${key}` }).catch(() => undefined);
+  }
+}
+
+async function putParts(context: PutContext, key: string, stream: AsyncIterable<Uint8Array>, size: number, partBytes: number, options: Omit<PutOptions, 'sha256'> & { sha256: string | null }): Promise<Sent> {
   const { requests, fullKey } = context;
   const { resume } = options;
   const what = `object ${key}`;
-  // Metadata comes before the bytes.
-  if (options.sha256 === undefined) throw new BerthwatchError('bad-input', 'OBJECT_CHECKSUM', `object ${key} of ${size} bytes: above ${partBytes} bytes its SHA-256 must be told before`);
   const earlier = resume?.uploadId ? await listParts(context, key, resume.uploadId) : null;
   let uploadId = earlier === null ? null : (resume?.uploadId ?? null);
   try {
     if (uploadId === null) {
-      const { text } = await requests.send({ method: 'POST', key: fullKey, query: { uploads: '' }, headers: headersOf(options, options.sha256), what });
+      const { text } = await requests.send({ method: 'POST', key: fullKey, query: { uploads: '' }, headers: options.sha256 === null ? { 'content-type': options.contentType } : headersOf(options, options.sha256), what });
       uploadId = readUploadId(text);
       await resume?.begun(uploadId);
     }
@@ -110,7 +138,7 @@ async function putParts(context: PutContext, key: string, stream: AsyncIterable<
       parts.push({ part, etag: bareEtag(headers.etag ?? ''), md5 });
     }
     const sha256 = hash.digest('hex');
-    checkSum(key, sha256, options.sha256);
+    checkSum(key, sha256, options.sha256 ?? undefined);
     const expectedEtag = `${hex('md5', Buffer.concat(parts.map((part) => part.md5)))}-${parts.length}`;
     const etag = await complete(context, key, uploadId, parts, expectedEtag, options);
     return { sha256, expectedEtag, etag, storedAt: null };
@@ -140,7 +168,7 @@ async function listParts(context: PutContext, key: string, uploadId: string): Pr
   return found;
 }
 
-async function complete(context: PutContext, key: string, uploadId: string, parts: readonly { part: number; etag: string }[], expectedEtag: string, options: PutOptions): Promise<string> {
+async function complete(context: PutContext, key: string, uploadId: string, parts: readonly { part: number; etag: string }[], expectedEtag: string, options: Pick<PutOptions, 'ifAbsent'>): Promise<string> {
   const what = `object ${key}`;
   const xml = `<CompleteMultipartUpload xmlns="http://s3.amazonaws.com/doc/2006-03-01/">${parts.map(({ part, etag }) => `<Part><PartNumber>${part}</PartNumber><ETag>"${etag}"</ETag></Part>`).join('')}</CompleteMultipartUpload>`;
   const send = (more: Record<string, string>) => context.requests.send({ method: 'POST', key: context.fullKey, query: { uploadId }, headers: { 'content-type': 'application/xml', ...more }, body: Buffer.from(xml), what });

@@ -91,6 +91,12 @@ export function readCompleted(xml: string): { etag: string } | { code: string; m
   return error ?? { etag: bareEtag(text(parse(xml, 'CompleteMultipartUploadResult').ETag)) };
 }
 
+/** CopyObject, whose answer may be an error as well. @throws BerthwatchError unavailable */
+export function readCopied(xml: string): { etag: string } | { code: string; message: string; region: string | null } {
+  const error = readError(xml);
+  return error ?? { etag: bareEtag(text(parse(xml, 'CopyObjectResult').ETag)) };
+}
+
 /** DeleteObjects: what could not be deleted. @throws BerthwatchError unavailable */
 export function readDeleteErrors(xml: string): { key: string; code: string; message: string }[] {
   return list(parse(xml, 'DeleteResult').Error).map((entry) => ({ key: text(entry.Key), code: text(entry.Code), message: text(entry.Message) }));

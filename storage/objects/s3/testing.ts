@@ -2,6 +2,8 @@ import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
+import http from 'node:http';
+import https from 'node:https';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -114,15 +116,16 @@ export async function startTestS3(options: { certificates?: string } = {}): Prom
   };
 }
 
-async function healthy(port: number, scheme: string): Promise<boolean> {
-  if (scheme === 'https') {
-    // Whether the certificate is good is for the test to find out.
-    const { connect } = await import('node:tls');
-    return new Promise((resolve) => {
-      const socket = connect({ host: '127.0.0.1', port, rejectUnauthorized: false }, () => (socket.destroy(), resolve(true))).once('error', () => resolve(false));
+/** Its health page answers before it serves: then it says 503 to everything else, and 403 to a stranger once it is ready. */
+function healthy(port: number, scheme: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    // Whether a certificate is good is for the test to find out.
+    const request = (scheme === 'https' ? https : http).get({ host: '127.0.0.1', port, path: '/', rejectUnauthorized: false, timeout: 2_000 }, (response) => {
+      response.resume();
+      resolve(response.statusCode === 403);
     });
-  }
-  return fetch(`http://127.0.0.1:${port}/minio/health/live`).then((response) => response.ok, () => false);
+    request.once('error', () => resolve(false)).once('timeout', () => request.destroy());
+  });
 }
 
 function s3Options(endpoint: string, changes: Partial<S3Options>): S3Options {
