@@ -169,8 +169,8 @@ export type Lot = Site['lots'][number];
 
 /** What concerns the streams taken from a camera: where it stays the same, a changed site leaves them running. */
 export function intakeKey(camera: SiteCamera): string {
-  const { enabled, gb28181, rtsp, streams } = camera;
-  return JSON.stringify({ enabled, gb28181, rtsp, streams });
+  const { enabled, gb28181, rtsp, streams, audio } = camera;
+  return JSON.stringify({ enabled, gb28181, rtsp, streams, audio });
 }
 
 /** The site for eyes that need no passwords. */

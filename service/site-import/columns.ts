@@ -54,6 +54,8 @@ export const CAMERA_COLUMNS: readonly Column[] = [
   camera('streams.record', '录像码流', 'recorded streams', 'record', '主码流', { zh: '主码流、子码流 或 主子码流', en: 'main, sub or both' }),
   camera('streams.analyse', '分析码流', 'analysed stream', 'analyse', '主码流', { zh: '主码流 或 子码流，须为录像码流之一', en: 'main or sub; one that is recorded' }),
   camera('audio', '录音', 'sound', 'yes-no', '是', { zh: '是 或 否：相机送出声音（G.711 或 AAC）时是否录入', en: 'yes or no: whether sound is recorded where the camera sends it (G.711 or AAC)' }, { also: ['音频', 'audio'] }),
+  camera('retention', '保存时长', 'retention', 'text', '', { zh: '例如 30d；留空：按配置', en: 'like 30d; empty: as configured' }, { also: ['录像保存'] }),
+  camera('quota', '录像配额', 'quota', 'text', '', { zh: '例如 200G；留空：按配置', en: 'like 200G; empty: as configured' }),
   camera('analysis.windows', '分析时段', 'analysis windows', 'windows', '周一至周五 07:30-21:30；周六、周日 09:00-20:00', { zh: '例如 07:30-21:30，或 周一至周五 07:30-21:30；周六、周日 22:00-06:00；留空：全天分析', en: 'like 07:30-21:30, or Mon-Fri 07:30-21:30; Sat,Sun 22:00-06:00; empty: always' }, { width: 26 }),
   camera('mountingHeightM', '架设高度（米）', 'mounting height (m)', 'number', '6.5', { zh: '米：高位视频 2 至 30，低位视频桩 0.1 至 3', en: 'metres: 2 to 30 for a high-position camera, 0.1 to 3 for a video pile' }, { also: ['安装高度'] }),
   camera('location.longitude', '经度', 'longitude', 'number', '120.3826', { zh: '度，-180 至 180，例如 120.3826；与纬度一起填写', en: 'degrees, -180 to 180, together with the latitude' }),
