@@ -234,6 +234,10 @@ export class Core {
     problems.set('vision', down.length === 0 ? null : `${down.length} of ${children.length} vision children do not run: ${down[0]?.lastFailure ?? ''}`);
     const database = this.database.status();
     problems.set('database', database.state === 'ok' ? null : `the database cannot be used: ${database.reason ?? 'unknown reason'}`);
+    for (const [camera, { audioUnits, droppedAudio }] of this.log.stats().cameras) {
+      metrics.soundKept.set({ camera }, audioUnits);
+      metrics.soundDropped.set({ camera }, droppedAudio);
+    }
     for (const camera of this.#site.cameras) {
       const analysedTo = this.board.analysedTo(camera.id);
       if (analysedTo !== null) metrics.analysisLag.set({ camera: camera.id }, (clock.now() - analysedTo) / 1000);

@@ -23,6 +23,8 @@ export function createMetrics() {
     devicesOnline: new Gauge({ name: 'berthwatch_devices_online', help: 'Registered GB/T 28181 devices', registers }),
     deviceAlarms: new Counter({ name: 'berthwatch_device_alarms_total', help: 'Alarms that GB/T 28181 devices reported', labelNames: ['method'], registers }),
     keyFramesAsked: new Counter({ name: 'berthwatch_key_frames_asked_total', help: 'Key frames asked of cameras with long GOPs', labelNames: ['camera'], registers }),
+    soundKept: new Gauge({ name: 'berthwatch_footage_sound_units', help: 'Pieces of sound taken into the footage since the start', labelNames: ['camera'], registers }),
+    soundDropped: new Gauge({ name: 'berthwatch_footage_sound_dropped_units', help: 'Pieces of sound left out since the start: late, twice, from the future, or of a kind that is not kept', labelNames: ['camera'], registers }),
     diskFree: new Gauge({ name: 'berthwatch_footage_disk_free_bytes', help: 'Free bytes on the disk of the footage', registers }),
     diskTotal: new Gauge({ name: 'berthwatch_footage_disk_bytes', help: 'Size of the disk of the footage', registers }),
     diskDaysLeft: new Gauge({ name: 'berthwatch_footage_days_left', help: 'Days until the disk or quota is full at the present rates; +Inf: not within a year, NaN: not known yet', registers }),

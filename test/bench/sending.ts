@@ -13,6 +13,8 @@ interface SendingOptions {
   transport: 'udp' | 'tcp-passive';
   /** One camera a port. */
   streams: { port: number; ssrc: number }[];
+  /** A G.711 tone beside the pictures. */
+  sound: boolean;
 }
 
 const options = JSON.parse(process.argv[2] ?? '') as SendingOptions;
@@ -36,7 +38,7 @@ for (const [i, { port, ssrc }] of options.streams.entries()) {
   const session = new MediaSession(
     player,
     sender,
-    { ssrc, payloadType: 96, transport: options.transport === 'udp' ? 'udp' : 'tcp', audio: null, misbehaviour: misbehaviourSchema.parse({}) },
+    { ssrc, payloadType: 96, transport: options.transport === 'udp' ? 'udp' : 'tcp', audio: options.sound ? 'g711a' : null, misbehaviour: misbehaviourSchema.parse({}) },
     () => undefined,
     () => undefined,
   );

@@ -16,6 +16,7 @@ const SETUPS = [
   { transport: 'udp', cameras: 20 },
   { transport: 'tcp-passive', cameras: 1 },
   { transport: 'tcp-passive', cameras: 20 },
+  { transport: 'tcp-passive', cameras: 20, sound: true },
 ] as const;
 
 /** Until connections stand, caches are warm and the engine has compiled what runs. */
@@ -34,11 +35,12 @@ export const receiveAndLog: BenchRow = {
     const results: BenchResult[] = [];
     const clip = context.inputs.stream();
     for (const setup of SETUPS) {
-      context.progress(`receive and log: ${setup.cameras} × ${setup.transport}`);
-      const { measured, notes } = await measure(context, clip.file, setup.transport, setup.cameras);
+      const sound = 'sound' in setup;
+      context.progress(`receive and log: ${setup.cameras} × ${setup.transport}${sound ? ' with sound' : ''}`);
+      const { measured, notes } = await measure(context, clip.file, setup.transport, setup.cameras, sound);
       context.progress('reference: ffmpeg at the camera’s pace');
       results.push({
-        what: `receive + log, ${setup.transport}, ${setup.cameras} camera${setup.cameras > 1 ? 's' : ''}`,
+        what: `receive + log, ${setup.transport}, ${setup.cameras} camera${setup.cameras > 1 ? 's' : ''}${sound ? ' with G.711' : ''}`,
         unit: 'camera-second',
         measured,
         reference: { what: 'ffmpeg -re, PS file to fMP4 file, one stream', measured: await remuxAtPace(context, clip.file) },
@@ -49,7 +51,7 @@ export const receiveAndLog: BenchRow = {
   },
 };
 
-async function measure(context: BenchContext, clip: string, transport: 'udp' | 'tcp-passive', cameras: number): Promise<{ measured: Measured; notes: string[] }> {
+async function measure(context: BenchContext, clip: string, transport: 'udp' | 'tcp-passive', cameras: number, sound: boolean): Promise<{ measured: Measured; notes: string[] }> {
   const folder = mkdtempSync(join(tmpdir(), 'berthwatch-bench-'));
   const postgres = await startTestPostgres();
   const database = await postgres.freshDatabase();
@@ -78,6 +80,7 @@ async function measure(context: BenchContext, clip: string, transport: 'udp' | '
           bytes += unit.data.length;
           log.append(unit);
         },
+        onAudio: sound ? (unit) => log.appendAudio(unit) : undefined,
         onEvent: () => undefined,
       });
       receivers.push(receiver);
@@ -85,7 +88,7 @@ async function measure(context: BenchContext, clip: string, transport: 'udp' | '
       receiver.agree({ ssrc, peerHost: '127.0.0.1' });
       streams.push({ port, ssrc });
     }
-    const sender = fork(new URL('../sending.js', import.meta.url), [JSON.stringify({ clip, transport, streams })], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'], execArgv: [] });
+    const sender = fork(new URL('../sending.js', import.meta.url), [JSON.stringify({ clip, transport, streams, sound })], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'], execArgv: [] });
     try {
       await Promise.race([
         pause(WARM_UP_MS),
