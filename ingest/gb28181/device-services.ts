@@ -6,7 +6,7 @@ import type { IncomingRequest } from '../sip/incoming.js';
 import type { DeviceAlarm } from './alarm.js';
 import { Alarms } from './alarms.js';
 import { applyCatalogNotify } from './catalog-events.js';
-import type { CatalogResult } from './catalog.js';
+import { MAX_CATALOG_ITEMS, type CatalogResult } from './catalog.js';
 import { Commands, type ConfigOutcome } from './commands.js';
 import type { ControlCommand } from './controls.js';
 import { readMobilePosition, type DeviceCondition, type MobilePosition, type PresetResult } from './device-answers.js';
@@ -95,11 +95,11 @@ export class DeviceServices {
     await this.#subscriptions.close();
   }
 
-  /** Its channels; they then stand in its status. */
+  /** Its channels; they then stand in its status. A list that came in part takes none away that was known. */
   async catalog(deviceId: string): Promise<CatalogResult> {
     const device = this.#options.online(deviceId);
     const result = await this.#queries.catalog(device);
-    device.channels = result.items;
+    device.channels = result.complete ? result.items : [...new Map([...device.channels, ...result.items].map((item) => [item.id, item])).values()].slice(0, MAX_CATALOG_ITEMS);
     device.catalogComplete = result.complete;
     this.#events.emit('catalog', { deviceId, result });
     return result;

@@ -41,6 +41,13 @@ export class PartsCollector<T> {
     return this.#parts;
   }
 
+  /** The list was asked for once more: what came is kept, what it announced counts anew. */
+  again(): void {
+    this.#total = null;
+    this.#unusable = 0;
+    this.#beyond = 0;
+  }
+
   add(response: XmlElement): void {
     this.#parts++;
     const { list: listName, read, keyOf, max } = this.#options;

@@ -61,6 +61,31 @@ describe('the catalogue', () => {
     expect(fixture.server.device(CAMERA_ID)?.catalogComplete).toBe(false);
   });
 
+  it.each<[string, number[], number[], boolean]>([
+    ['is whole where the second answer has what the first lost', [1, 3], [2, 3], true],
+    ['stays partial where both lose the same', [1, 3], [1, 3], false],
+    ['stays partial where the second answer is of another length', [1, 3], [], false],
+  ])('that loses parts is asked for once more: it %s', async (_name, first, second, complete) => {
+    fixture = await new Fixture().start();
+    const camera = await fixture.registered();
+    let asked = 0;
+    answering(camera, 'Catalog', (sn) => (++asked === 1 ? first.map((n) => part(sn, 3, [item(n)])) : second.length === 0 ? [part(sn, 0, [])] : second.map((n) => part(sn, 3, [item(n)]))));
+    const result = await fixture.server.queryCatalog(CAMERA_ID);
+    expect(result).toMatchObject({ total: 3, complete });
+    expect(result.items.map(({ name }) => name).sort()).toEqual(complete ? ['Cam 1', 'Cam 2', 'Cam 3'] : ['Cam 1', 'Cam 3']);
+    expect(asked).toBe(2);
+  });
+
+  it('that comes in part takes no channel away that was known', async () => {
+    fixture = await new Fixture().start();
+    const camera = await fixture.registered();
+    let asked = 0;
+    answering(camera, 'Catalog', (sn) => (++asked === 1 ? [part(sn, 3, [item(1), item(2), item(3)])] : [part(sn, 3, [item(2)])]));
+    expect((await fixture.server.queryCatalog(CAMERA_ID)).complete).toBe(true);
+    expect((await fixture.server.queryCatalog(CAMERA_ID)).items).toHaveLength(1);
+    expect(fixture.server.device(CAMERA_ID)).toMatchObject({ catalogComplete: false, channels: [{ name: 'Cam 1' }, { name: 'Cam 2' }, { name: 'Cam 3' }] });
+  });
+
   it('may be empty', async () => {
     fixture = await new Fixture().start();
     const camera = await fixture.registered();

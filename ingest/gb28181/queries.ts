@@ -60,21 +60,34 @@ export class Queries {
     return collector.result(device.id);
   }
 
+  /** A list of which parts were lost is asked for once more: another loss rarely takes the same ones. */
   async #list<T>(device: Device, cmdType: string, about: string, fields: readonly ManscdpField[], collector: PartsCollector<T>, list: string): Promise<PartsResult<T>> {
     let refused = false;
-    await this.#exchange.ask(device, {
-      root: 'Query',
-      cmdType,
-      about,
-      fields,
-      take: (element) => {
-        refused = readResult(element) === false && !childOf(element, list);
-        if (!refused) collector.add(element);
-        return refused || collector.done;
-      },
-    });
+    const ask = (): Promise<void> =>
+      this.#exchange.ask(device, {
+        root: 'Query',
+        cmdType,
+        about,
+        fields,
+        take: (element) => {
+          refused = readResult(element) === false && !childOf(element, list);
+          if (!refused) collector.add(element);
+          return refused || collector.done;
+        },
+      });
+    await ask();
     if (refused) throw errorResult(device, cmdType);
-    return collector.result();
+    if (collector.done) return collector.result();
+    const partial = collector.result();
+    collector.again();
+    try {
+      await ask();
+    } catch {
+      return partial;
+    }
+    const both = collector.result();
+    // A second answer that refuses, or announces less than is there already, proves nothing.
+    return refused || both.total < both.items.length ? partial : both;
   }
 
   async #one<T>(device: Device, cmdType: string, about: string, fields: readonly ManscdpField[], read: (element: XmlElement) => T): Promise<T> {

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { ManualClock } from '../../base/manual-clock.js';
 import type { DeviceAlarm } from './alarm.js';
 import { CAMERA_ID, Fixture, PASSWORD } from './testing/fixture.js';
-import { header, reply, status, unique, type TestCamera } from './testing/test-camera.js';
+import { authorize, header, reply, status, unique, type TestCamera } from './testing/test-camera.js';
 
 let fixture: Fixture;
 afterEach(() => fixture.close());
@@ -175,6 +175,31 @@ it('a device is told an address of its own IP family', async () => {
   await fixture.server.services.control(v6.id, v6.id, { kind: 'key-frame' });
   expect(via).toMatch(/^SIP\/2\.0\/UDP \[[0-9a-f:]+\]:\d+;rport;branch=z9hG4bK/);
   expect(fixture.server.hostFor(v6.id)).toContain(':');
+});
+
+it('MediaStatus is of the device whose call it is, whatever From says, also where two live at one address', async () => {
+  fixture = await new Fixture().start();
+  const gateway = await fixture.registered();
+  const other = '34020000001320000002';
+  // A second device behind the same socket.
+  const callId = unique('reg');
+  const register = (extra: string[], cseq: number): string => gateway.request('REGISTER', { callId, cseq, fromUser: other, to: other, extra: ['Expires: 3600', ...extra] });
+  const challenge = await gateway.ask(register([], 1));
+  const uri = `sip:${gateway.serverId}@${gateway.domain}`;
+  expect(status(await gateway.ask(register([`Authorization: ${authorize(challenge, { username: other, password: PASSWORD, method: 'REGISTER', uri, qop: true })}`], 2)))).toBe(200);
+  const sdp = 'v=0\r\no=x 0 0 IN IP4 127.0.0.1\r\ns=Play\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=video 9000 RTP/AVP 96\r\na=sendonly\r\na=rtpmap:96 PS/90000\r\ny=0200001234\r\n';
+  gateway.onRequest = (text) => (text.startsWith('INVITE') ? reply(text, 200, 'OK', { extra: ['Content-Type: application/sdp'], body: sdp }) : text.startsWith('BYE') ? reply(text, 200, 'OK') : null);
+  const wish = { channelId: '34020000001310000001', transport: 'udp', mediaHost: '127.0.0.1', mediaPort: 9, stream: 'main', timeoutMs: 8000 } as const;
+  const first = await fixture.server.invite({ ...wish, deviceId: CAMERA_ID, ssrc: '0200001234' });
+  const second = await fixture.server.invite({ ...wish, deviceId: other, ssrc: '0200001235' });
+  const finished: string[] = [];
+  fixture.server.on('mediaFinished', ({ deviceId }) => finished.push(deviceId));
+  const body = notify('MediaStatus', '<NotifyType>121</NotifyType>').replace(CAMERA_ID, wish.channelId);
+  const text = gateway.request('MESSAGE', { callId: second.callId, fromUser: '34020000001180000077', extra: ['Content-Type: Application/MANSCDP+xml'], body });
+  expect(status(await gateway.ask(text))).toBe(200);
+  await second.closed;
+  expect(finished).toEqual([other]);
+  expect(fixture.server.sessions().map(({ callId: left }) => left)).toEqual([first.callId]);
 });
 
 describe('what a device says of its edition and its keepalives', () => {
