@@ -45,7 +45,9 @@ export class UdpTransport {
   /** @returns the bound port. @throws BerthwatchError unavailable */
   async start(port: number): Promise<number> {
     this.#v6 = isIPv6(this.#host);
-    const socket = createSocket({ type: this.#v6 ? 'udp6' : 'udp4' });
+    const family = this.#v6 ? 6 : 4;
+    // Answers go to addresses, never to names: nothing is to be looked up, neither now nor on the next tick.
+    const socket = createSocket({ type: this.#v6 ? 'udp6' : 'udp4', lookup: (address, _options, done) => done(null, address, family) });
     try {
       await new Promise<void>((resolve, reject) => {
         socket.once('error', reject);

@@ -14,6 +14,7 @@ it.skipIf(!built || !hasProgram('ffmpeg'))('a hundred devices stay online while 
   const { crowds, steady, recovery } = await runLoad({ devices: 100, streams: 10, keepaliveMs: 3_000, withinMs: 200, forMs: 11_000, programs, progress: (text) => void process.stderr.write(`load: ${text}\n`) });
   expect(crowds.map(({ devices, failed }) => ({ devices, failed }))).toEqual(crowds.map(() => ({ devices: 90, failed: 0 })));
   expect(crowds).toHaveLength(4);
+  for (const { serverP99 } of crowds) expect(serverP99).toBeGreaterThan(0);
   expect(steady.rounds).toBeGreaterThan(3);
   expect(steady).toMatchObject({ falselyOffline: [], leastOnline: 100, leastStreaming: 10, droppedGops: 0 });
   expect(steady.keepalives).toBeGreaterThan(3 * 90);

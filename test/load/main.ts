@@ -35,7 +35,7 @@ const ms = (value: number): string => `${value.toFixed(0)} ms`;
 console.log(`${cpus().length} × ${cpus()[0]?.model.trim() ?? 'unknown processor'}, Node ${process.versions.node}; devices and server share them`);
 console.log('\nregistrations, device side (first REGISTER to 200, challenge included)');
 console.table(
-  Object.fromEntries(report.crowds.map((crowd) => [crowd.when, { devices: crowd.devices, within: ms(crowd.spreadMs), failed: crowd.failed, p50: ms(crowd.p50), p99: ms(crowd.p99), max: ms(crowd.max), 'the whole crowd': ms(crowd.wholeMs), 'CPU a device': `${crowd.cpuMsPerDevice.toFixed(2)} ms`, 'longest loop': ms(crowd.loopMaxMs), 'machine load': crowd.load.toFixed(1) }])),
+  Object.fromEntries(report.crowds.map((crowd) => [crowd.when, { devices: crowd.devices, within: ms(crowd.spreadMs), failed: crowd.failed, p50: ms(crowd.p50), p99: ms(crowd.p99), max: ms(crowd.max), 'server p50': `${crowd.serverP50.toFixed(2)} ms`, 'server p99': `${crowd.serverP99.toFixed(2)} ms`, 'the whole crowd': ms(crowd.wholeMs), 'CPU a device': `${crowd.cpuMsPerDevice.toFixed(2)} ms`, 'longest loop': ms(crowd.loopMaxMs), 'machine load': crowd.load.toFixed(1) }])),
 );
 console.log(`steady: ${steady.seconds.toFixed(0)} s, ${steady.rounds.toFixed(1)} keepalive rounds, machine load ${steady.load.toFixed(1)}`);
 console.table({

@@ -29,6 +29,8 @@ export interface ServerStatus {
   cpuMs: number;
   /** Longest time that the event loop did not come round since the last status, ms. */
   loopMaxMs: number;
+  /** What each REGISTER since the last status took, from being read off the socket to its answer being sent, ms. */
+  registerMs: number[];
   unreadable: number;
   faulty: number;
 }

@@ -30,6 +30,9 @@ export interface Crowd {
   p50: number;
   p99: number;
   max: number;
+  /** The server's own part: from reading a REGISTER to sending its answer. */
+  serverP50: number;
+  serverP99: number;
   /** From the command to the last 200. */
   wholeMs: number;
   /** CPU time of the server for each device of the crowd (cameras too), all that it does meanwhile included. */
@@ -162,7 +165,8 @@ export async function runLoad(options: LoadOptions): Promise<LoadReport> {
       const wholeMs = performance.now() - begun;
       const sorted = latencies.sort((a, b) => a - b);
       await pause(600);
-      const result: Crowd = { when, spreadMs, devices: sorted.length, failed, p50: percentile(sorted, 0.5), p99: percentile(sorted, 0.99), max: sorted.at(-1) ?? NaN, wholeMs, cpuMsPerDevice: ((status()?.cpuMs ?? 0) - before) / devices, loopMaxMs: Math.max(...seen.map((s) => s.loopMaxMs)), load: loadavg()[0] ?? 0 };
+      const own = seen.flatMap((s) => s.registerMs).sort((a, b) => a - b);
+      const result: Crowd = { when, spreadMs, devices: sorted.length, failed, p50: percentile(sorted, 0.5), p99: percentile(sorted, 0.99), max: sorted.at(-1) ?? NaN, serverP50: percentile(own, 0.5), serverP99: percentile(own, 0.99), wholeMs, cpuMsPerDevice: ((status()?.cpuMs ?? 0) - before) / devices, loopMaxMs: Math.max(...seen.map((s) => s.loopMaxMs)), load: loadavg()[0] ?? 0 };
       progress(`${when}: ${sorted.length} devices within ${spreadMs} ms, p50 ${result.p50.toFixed(0)} ms, p99 ${result.p99.toFixed(0)} ms, failed ${failed}`);
       return result;
     };

@@ -2,6 +2,7 @@
  * The ingest side of the service in a process of its own: signalling server, camera streams and footage log, as `serve` joins
  * them. `node server.js '<JSON of ServerOptions>'`; the parent may kill it at any time and start another on the same data.
  */
+import { Socket } from 'node:dgram';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { systemClock } from '../../base/clock.js';
 import { createLogger } from '../../service/log.js';
@@ -21,6 +22,18 @@ const database = new Database({ address: options.database as DatabaseAddress, cl
 await migrate(database, { clock: systemClock, logger });
 const log = new FootageLog({ folder: options.footage, database, clock: systemClock, logger });
 await log.start();
+
+let registerMs: number[] = [];
+/** A datagram is answered before its event is over: how long that takes is the server's own part in a registration. */
+const emit = Socket.prototype.emit as (this: Socket, event: string, ...args: unknown[]) => boolean;
+Socket.prototype.emit = function (this: Socket, event: string, ...args: unknown[]): boolean {
+  const first = args[0];
+  if (event !== 'message' || !Buffer.isBuffer(first) || first.toString('latin1', 0, 9) !== 'REGISTER ') return emit.call(this, event, ...args);
+  const begun = performance.now();
+  const result = emit.call(this, event, ...args);
+  registerMs.push(performance.now() - begun);
+  return result;
+} as typeof Socket.prototype.emit;
 
 const offline: string[] = [];
 let offlineCount = 0;
@@ -78,9 +91,11 @@ setInterval(() => {
     rssBytes: process.memoryUsage.rss(),
     cpuMs: (cpu.user + cpu.system) / 1000,
     loopMaxMs: delay.max / 1e6,
+    registerMs,
     unreadable: platform.server.stats.unreadable,
     faulty: platform.server.stats.faulty,
   });
+  registerMs = [];
   delay.reset();
 }, 500);
 process.on('disconnect', () => process.exit(0));
