@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { BerthwatchError } from '../../base/errors.js';
 import { SiteSchema, type Site } from '../config/site.js';
 import type { OpenVisit } from '../records/site-store.js';
+import { readSiteHere } from '../site-import/read-here.js';
 import { templateCsv, templateXlsx } from '../site-import/write-files.js';
 import { addSiteRoutes } from './site-routes.js';
 
@@ -40,7 +41,7 @@ describe('the routes of the site', () => {
         return Promise.resolve({ lots: 1, cameras: 1, berths: 2, removedCameras: [], endedVisits: options.remove ? standing.map((visit) => visit.uid) : [] });
       },
       unusedChannels: () => [],
-    });
+    }, readSiteHere);
     await app.ready();
   });
   afterEach(() => app.close());

@@ -58,7 +58,7 @@ const ChannelAnswer = z.object({
 });
 
 /** The site as files: import with a preview, export, templates, and channels that wait to become cameras. */
-export function addSiteRoutes(app: FastifyInstance, sources: SiteSources): void {
+export function addSiteRoutes(app: FastifyInstance, sources: SiteSources, read: typeof readSiteFile = readSiteFile): void {
   const typed = app.withTypeProvider<ZodTypeProvider>();
   const download = (name: string, type: string, write: () => Promise<Buffer>, description: string): void => {
     typed.get(name, { schema: { tags: ['site'], description, response: { 200: { description, content: { [type]: { schema: z.any() } } } } } }, async (_request, reply) =>
@@ -90,10 +90,10 @@ export function addSiteRoutes(app: FastifyInstance, sources: SiteSources): void 
         const { dryRun, remove, name } = request.query;
         const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
         const before = await sources.site();
-        const { site, problems } = await readSiteFile(body, name, before);
+        const { site, problems } = await read(body, name, before);
         if (site === null) {
           const { message } = problemsError(name, problems, 'en');
-          return reply.code(400).send({ error: 'SITE_PROBLEMS', message, problems: problems.list, total: problems.total });
+          return reply.code(400).send({ error: 'SITE_PROBLEMS', message, problems: [...problems.list], total: problems.total });
         }
         const diff = siteDiff(before, site);
         const openVisits = await sources.openVisitsWithout(site);

@@ -31,11 +31,29 @@ export function parseYaml<S extends z.ZodType>(text: string, name: string, schem
   }
   const result = schema.safeParse(values ?? {});
   if (result.success) return result.data;
+  const lines = lineNumbers(text);
   const issues = result.error.issues.map((issue) => {
     const node = document.getIn(issue.path as (string | number)[], true) as { range?: [number, number, number] } | undefined;
-    const line = node?.range ? text.slice(0, node.range[0]).split('\n').length : null;
+    const line = node?.range ? lines.of(node.range[0]) : null;
     return { line, path: issue.path.map(String).join('.') || '(top)', message: issue.message };
   });
-  const lines = issues.map(({ line, path, message }) => `  ${name}${line === null ? '' : `:${line}`} ${path}: ${message}`);
-  throw new BerthwatchError('bad-input', 'CONFIG_VALUE', `${name} has ${lines.length} problem${lines.length === 1 ? '' : 's'}:\n${lines.join('\n')}`, { detail: { issues } });
+  const listed = issues.map(({ line, path, message }) => `  ${name}${line === null ? '' : `:${line}`} ${path}: ${message}`);
+  throw new BerthwatchError('bad-input', 'CONFIG_VALUE', `${name} has ${listed.length} problem${listed.length === 1 ? '' : 's'}:\n${listed.join('\n')}`, { detail: { issues } });
+}
+
+/** Line numbers from 1 of places in a text that may have many problems. */
+function lineNumbers(text: string): { of: (offset: number) => number } {
+  const ends: number[] = [];
+  for (let at = text.indexOf('\n'); at >= 0; at = text.indexOf('\n', at + 1)) ends.push(at);
+  return {
+    of: (offset) => {
+      let [low, high] = [0, ends.length];
+      while (low < high) {
+        const middle = (low + high) >> 1;
+        if ((ends[middle] as number) < offset) low = middle + 1;
+        else high = middle;
+      }
+      return low + 1;
+    },
+  };
 }

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { DeviceStatus } from '../../ingest/gb28181/device.js';
 import type { Site } from '../config/site.js';
 import { unusedChannels } from './channels.js';
-import { readSiteFile } from './read-file.js';
+import { readSiteHere } from './read-here.js';
 import { channelsXlsx } from './write-files.js';
 
 const NVR = '37020200001180000001';
@@ -23,7 +23,7 @@ describe('unusedChannels', () => {
   });
 
   it('makes a sheet in which only what nobody can know is missing', async () => {
-    const { site: none, problems } = await readSiteFile(await channelsXlsx(unusedChannels(devices, site())), 'channels.xlsx', { lots: [], cameras: [] });
+    const { site: none, problems } = await readSiteHere(await channelsXlsx(unusedChannels(devices, site())), 'channels.xlsx', { lots: [], cameras: [] });
     expect(none).toBeNull();
     expect(problems.list.filter((problem) => /国标|经度|纬度|厂商|型号|相机编号/.test(problem.column ?? '') && !problem.zh.includes('没有泊位'))).toEqual([]);
     expect(problems.list.filter((problem) => problem.column === '路段')).toHaveLength(3);

@@ -1,60 +1,57 @@
+import { Worker } from 'node:worker_threads';
+import { childEntry } from '../../base/child-entry.js';
 import { BerthwatchError, messageOf } from '../../base/errors.js';
-import { parseYaml } from '../config/read-yaml.js';
-import { SiteSchema, type Site } from '../config/site.js';
-import { decodeText, readCsv } from './csv.js';
-import { Problems, problemLine } from './problem.js';
-import { siteOfTables } from './site-of-tables.js';
-import { LIMITS, type Table } from './table.js';
-import { readXlsx } from './xlsx.js';
+import type { Site } from '../config/site.js';
+import { problemLine, type ImportProblem } from './problem.js';
+import { checkSize } from './read-here.js';
+import type { ReaderAnswer, ReaderTask } from './reader-worker.js';
 
-export type SiteFormat = 'yaml' | 'csv' | 'xlsx';
-
-const ZIP = [0x50, 0x4b, 0x03, 0x04];
-const OLE = [0xd0, 0xcf, 0x11, 0xe0];
-const begins = (bytes: Uint8Array, mark: readonly number[]): boolean => mark.every((byte, i) => bytes[i] === byte);
-
-/** The format by what the file holds and, between texts, by its name. @throws BerthwatchError bad-input for what is none */
-export function formatOf(bytes: Uint8Array, name: string): SiteFormat {
-  if (begins(bytes, ZIP)) return 'xlsx';
-  if (begins(bytes, OLE)) throw new BerthwatchError('bad-input', 'SITE_FORMAT', `${name} is an old .xls workbook (or one with a password): save it as .xlsx without a password`);
-  if (/\.ya?ml$/i.test(name)) return 'yaml';
-  if (/\.(csv|txt)$/i.test(name)) return 'csv';
-  if (/\.xlsx$/i.test(name)) throw new BerthwatchError('bad-input', 'SITE_FORMAT', `${name} is no XLSX workbook in spite of its name`);
-  // A site in YAML names its lots and cameras; no table does.
-  return /^\s*["']?(lots|cameras)["']?\s*:/m.test(new TextDecoder().decode(bytes.subarray(0, 65_536))) ? 'yaml' : 'csv';
+/** The problems of a file: those that are listed, and how many there are. */
+export interface ProblemList {
+  list: readonly ImportProblem[];
+  total: number;
 }
+
+const DEADLINE_MS = 120_000;
+/** A workbook can claim cells that make its reader fill gaps for ever: what that makes of it ends here. */
+const HEAP_MB = 512;
 
 /**
  * Reads a site from a YAML file, a CSV file or an XLSX workbook. A spreadsheet tells cameras and berths; what it has no column for
  * stays as in `current`. A YAML file tells everything.
  *
+ * It is read in a thread of its own with a bounded heap and a deadline, so that a large or hostile file neither stops the streams nor
+ * ends the process.
+ *
  * @returns the site, or null with all problems of the file
  * @throws BerthwatchError bad-input where the file as a whole cannot be read
  */
-export async function readSiteFile(bytes: Uint8Array, name: string, current: Site): Promise<{ site: Site | null; problems: Problems }> {
-  if (bytes.length > LIMITS.fileBytes) throw new BerthwatchError('bad-input', 'SITE_TOO_LARGE', `${name} has ${(bytes.length / 1024 / 1024).toFixed(1)} MiB, more than ${LIMITS.fileBytes / 1024 / 1024}; remove pictures and unused sheets`);
-  if (bytes.length === 0) throw new BerthwatchError('bad-input', 'SITE_EMPTY', `${name} is empty`);
-  const format = formatOf(bytes, name);
-  if (format === 'yaml') return siteOfYaml(bytes, name);
-  const tables: Table[] = format === 'xlsx' ? await readXlsx(bytes) : [readCsv(bytes)];
-  return siteOfTables(tables, current);
-}
-
-function siteOfYaml(bytes: Uint8Array, name: string): { site: Site | null; problems: Problems } {
-  const problems = new Problems();
+export async function readSiteFile(bytes: Uint8Array, name: string, current: Site): Promise<{ site: Site | null; problems: ProblemList }> {
+  checkSize(bytes, name);
+  const { file, execArgv } = childEntry(import.meta.url, './reader-worker');
+  const worker = new Worker(file, { workerData: { bytes, name, current } satisfies ReaderTask, execArgv, resourceLimits: { maxOldGenerationSizeMb: HEAP_MB, maxYoungGenerationSizeMb: 64 }, stdout: true, stderr: true });
+  let timer: NodeJS.Timeout | undefined;
   try {
-    return { site: parseYaml(decodeText(bytes), name, SiteSchema), problems };
-  } catch (error) {
-    if (!(error instanceof BerthwatchError)) throw error;
-    const issues = (error.detail.issues ?? []) as { line: number | null; path: string; message: string }[];
-    for (const { line, path, message } of issues) problems.add({ sheet: null, row: line, column: path }, { zh: message, en: message });
-    if (issues.length === 0) problems.add({ sheet: null, row: null, column: null }, { zh: messageOf(error), en: messageOf(error) });
-    return { site: null, problems };
+    const answer = await new Promise<ReaderAnswer>((resolve, reject) => {
+      timer = setTimeout(() => reject(tooLarge(name, `reading took more than ${DEADLINE_MS / 1000} s`)), DEADLINE_MS);
+      worker.once('message', resolve);
+      worker.once('error', (error) => reject((error as NodeJS.ErrnoException).code === 'ERR_WORKER_OUT_OF_MEMORY' ? tooLarge(name, `reading needs more than ${HEAP_MB} MiB`) : new BerthwatchError('internal', 'SITE_READER', `the reader of ${name} failed: ${messageOf(error)}`, { cause: error })));
+      worker.once('exit', (code) => reject(new BerthwatchError('internal', 'SITE_READER', `the reader of ${name} ended with code ${code}`)));
+    });
+    if ('problems' in answer) return answer;
+    throw new BerthwatchError(answer.kind, answer.code, answer.message);
+  } finally {
+    clearTimeout(timer);
+    await worker.terminate();
   }
 }
 
+function tooLarge(name: string, why: string): BerthwatchError {
+  return new BerthwatchError('bad-input', 'SITE_TOO_LARGE', `${name} is larger than a site can be (${why}); delete unused rows and sheets, or save it as CSV`);
+}
+
 /** All problems as one error for people. */
-export function problemsError(name: string, problems: Problems, language: 'zh' | 'en'): BerthwatchError {
+export function problemsError(name: string, problems: ProblemList, language: 'zh' | 'en'): BerthwatchError {
   const lines = problems.list.map((problem) => `  ${problemLine(name, problem, language)}`);
   if (problems.total > problems.list.length) lines.push(language === 'zh' ? `  ……还有 ${problems.total - problems.list.length} 处` : `  … and ${problems.total - problems.list.length} more`);
   const head = language === 'zh' ? `${name} 有 ${problems.total} 处问题：` : `${name} has ${problems.total} problem${problems.total === 1 ? '' : 's'}:`;

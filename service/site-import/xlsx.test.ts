@@ -5,7 +5,8 @@ import { describe, expect, it } from 'vitest';
 import { ZipFile } from 'yazl';
 import { program } from '../../base/program-root.js';
 import { unzipBounded } from './bounded-zip.js';
-import { formatOf, readSiteFile } from './read-file.js';
+import { readSiteFile } from './read-file.js';
+import { formatOf, readSiteHere } from './read-here.js';
 import { templateXlsx } from './write-files.js';
 import { readXlsx } from './xlsx.js';
 
@@ -86,21 +87,27 @@ describe('readSiteFile', () => {
   });
 
   it('lists the problems of a YAML file with their lines', async () => {
-    const { site, problems } = await readSiteFile(Buffer.from('lots: [{ code: L1, name: Lot }]\ncameras:\n  - id: c 1\n    nme: x\n'), 'a.yaml', EMPTY);
+    const { site, problems } = await readSiteHere(Buffer.from('lots: [{ code: L1, name: Lot }]\ncameras:\n  - id: c 1\n    nme: x\n'), 'a.yaml', EMPTY);
     expect(site).toBeNull();
     expect(problems.list.find((problem) => problem.column === 'cameras.0.id')?.row).toBe(3);
     expect(problems.list.length).toBeGreaterThan(3);
-    expect((await readSiteFile(Buffer.from('lots: ['), 'a.yaml', EMPTY)).problems.total).toBe(1);
+    expect((await readSiteHere(Buffer.from('lots: ['), 'a.yaml', EMPTY)).problems.total).toBe(1);
+  });
+
+  it('reads in a thread of its own', async () => {
+    const { site } = await readSiteFile(await templateXlsx(), 'template.xlsx', EMPTY);
+    expect(site?.cameras[0]?.berths).toHaveLength(2);
+    await expect(readSiteFile(Buffer.from('PK\x03\x04'), 'a.xlsx', EMPTY)).rejects.toMatchObject({ kind: 'bad-input', code: 'SITE_XLSX' });
   });
 
   it('refuses what is too large or empty', async () => {
-    await expect(readSiteFile(Buffer.alloc(9 * 1024 * 1024, 'a'), 'a.csv', EMPTY)).rejects.toMatchObject({ code: 'SITE_TOO_LARGE' });
-    await expect(readSiteFile(Buffer.alloc(0), 'a.csv', EMPTY)).rejects.toMatchObject({ code: 'SITE_EMPTY' });
+    await expect(readSiteHere(Buffer.alloc(9 * 1024 * 1024, 'a'), 'a.csv', EMPTY)).rejects.toMatchObject({ code: 'SITE_TOO_LARGE' });
+    await expect(readSiteHere(Buffer.alloc(0), 'a.csv', EMPTY)).rejects.toMatchObject({ code: 'SITE_EMPTY' });
   });
 
   it('reads the corpus of the fuzzer: two sites, and one with faults', async () => {
     const corpus = (name: string): Buffer => readFileSync(join(program.root, 'service/site-import/corpus/table', name));
-    for (const name of ['template.csv', 'gb18030.csv', 'english.csv']) expect((await readSiteFile(corpus(name), name, EMPTY)).site?.cameras, name).toHaveLength(1);
-    expect((await readSiteFile(corpus('faults.csv'), 'faults.csv', EMPTY).catch(() => ({ site: null }))).site).toBeNull();
+    for (const name of ['template.csv', 'gb18030.csv', 'english.csv']) expect((await readSiteHere(corpus(name), name, EMPTY)).site?.cameras, name).toHaveLength(1);
+    expect((await readSiteHere(corpus('faults.csv'), 'faults.csv', EMPTY).catch(() => ({ site: null }))).site).toBeNull();
   });
 });

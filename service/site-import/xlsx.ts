@@ -1,37 +1,64 @@
-import { Worker } from 'node:worker_threads';
-import { childEntry } from '../../base/child-entry.js';
+import readXlsxFile from 'read-excel-file/node';
+import { ZipFile } from 'yazl';
 import { BerthwatchError, messageOf } from '../../base/errors.js';
-import type { Table } from './table.js';
-import type { XlsxAnswer } from './xlsx-worker.js';
+import { unzipBounded } from './bounded-zip.js';
+import { LIMITS, type Cell, type Table } from './table.js';
 
-const DEADLINE_MS = 60_000;
-/** A workbook can claim a cell in row 1,048,576: what that makes of the reader ends here. */
-const HEAP_MB = 256;
+/** The parts that hold text; pictures, charts and macros are left where they are. */
+const isText = (name: string): boolean => name.endsWith('.xml') || name.endsWith('.rels');
 
-/**
- * The sheets of an XLSX workbook. Read in a thread of its own with a bounded heap and a deadline, so that a large or hostile
- * file neither stops the streams nor ends the process.
- * @throws BerthwatchError bad-input where it is no workbook or passes a limit
- */
-export async function readXlsx(bytes: Uint8Array): Promise<Table[]> {
-  const { file, execArgv } = childEntry(import.meta.url, './xlsx-worker');
-  const worker = new Worker(file, { workerData: bytes, execArgv, resourceLimits: { maxOldGenerationSizeMb: HEAP_MB, maxYoungGenerationSizeMb: 64 }, stdout: true, stderr: true });
-  let timer: NodeJS.Timeout | undefined;
-  try {
-    const answer = await new Promise<XlsxAnswer>((resolve, reject) => {
-      timer = setTimeout(() => reject(tooLarge(`reading took more than ${DEADLINE_MS / 1000} s`)), DEADLINE_MS);
-      worker.once('message', resolve);
-      worker.once('error', (error) => reject((error as NodeJS.ErrnoException).code === 'ERR_WORKER_OUT_OF_MEMORY' ? tooLarge(`reading needs more than ${HEAP_MB} MiB`) : new BerthwatchError('internal', 'SITE_XLSX_WORKER', `the workbook reader failed: ${messageOf(error)}`, { cause: error })));
-      worker.once('exit', (code) => reject(new BerthwatchError('internal', 'SITE_XLSX_WORKER', `the workbook reader ended with code ${code}`)));
-    });
-    if ('tables' in answer) return answer.tables;
-    throw new BerthwatchError(answer.kind, answer.code, answer.message);
-  } finally {
-    clearTimeout(timer);
-    await worker.terminate();
+/** The last row that a workbook can have (ECMA-376). What lies beyond is made up to make the reader fill the gap. */
+const LAST_ROW = 1_048_576;
+const ROW_NUMBERS = /<(?:\w+:)?(?:row|c)\b[^<>]*?\sr\s*=\s*["'][A-Z]*(\d+)["']/g;
+
+function checkRows(name: string, content: Uint8Array): void {
+  if (!/^xl\/worksheets\/[^/]+\.xml$/.test(name)) return;
+  for (const [, digits] of Buffer.from(content.buffer, content.byteOffset, content.byteLength).toString('latin1').matchAll(ROW_NUMBERS)) {
+    if (Number(digits) > LAST_ROW) throw new BerthwatchError('bad-input', 'SITE_XLSX', `the workbook has a row ${digits}, which no workbook can have; open it in a spreadsheet program and save it anew`);
   }
 }
 
-function tooLarge(why: string): BerthwatchError {
-  return new BerthwatchError('bad-input', 'SITE_TOO_LARGE', `the workbook is larger than a list of berths can be (${why}); delete unused rows and sheets, or save it as CSV`);
+/** The archive anew, unpacked: the reader unpacks nothing that was not bounded here. */
+async function unpacked(bytes: Uint8Array): Promise<Buffer> {
+  const entries = unzipBounded(bytes, { entries: LIMITS.zipEntries, bytes: LIMITS.unpackedBytes }, isText);
+  const zip = new ZipFile();
+  for (const [name, content] of entries) {
+    checkRows(name, content);
+    // A name that no archive may have (absolute, with "..") is not one that a workbook needs.
+    if (/^[\w[\]][\w./[\] -]*$/.test(name) && !name.includes('..')) zip.addBuffer(Buffer.from(content), name, { compress: false });
+  }
+  zip.end();
+  const chunks: Buffer[] = [];
+  for await (const chunk of zip.outputStream) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks);
+}
+
+function cellOf(value: unknown): Cell {
+  if (value === null || value === undefined) return '';
+  if (value instanceof Date) return { date: Number.isFinite(value.getTime()) ? value.toISOString().slice(0, 10) : '?' };
+  if (typeof value === 'boolean') return value ? 'TRUE' : 'FALSE';
+  return String(value).slice(0, LIMITS.cellCharacters);
+}
+
+/**
+ * The sheets of an XLSX workbook.
+ * @throws BerthwatchError bad-input where it is no workbook or passes a limit
+ */
+export async function readXlsx(bytes: Uint8Array): Promise<Table[]> {
+  try {
+    return await tablesOf(bytes);
+  } catch (error) {
+    if (error instanceof BerthwatchError) throw error;
+    throw new BerthwatchError('bad-input', 'SITE_XLSX', `the workbook cannot be read: ${messageOf(error)}; open it in a spreadsheet program and save it anew as .xlsx`, { cause: error });
+  }
+}
+
+async function tablesOf(bytes: Uint8Array): Promise<Table[]> {
+  // Numbers stay the text that the file holds: 20-digit identities would lose digits.
+  const sheets = await readXlsxFile(await unpacked(bytes), { parseNumber: (text) => text });
+  if (sheets.length > LIMITS.sheets) throw new BerthwatchError('bad-input', 'SITE_TOO_LARGE', `the workbook has ${sheets.length} sheets, more than ${LIMITS.sheets}`);
+  return sheets.map(({ sheet, data }) => {
+    if (data.length > LIMITS.rows) throw new BerthwatchError('bad-input', 'SITE_TOO_LARGE', `sheet "${sheet}" has ${data.length} rows, more than ${LIMITS.rows}; import fewer cameras at once`);
+    return { sheet, rows: data.map((row) => row.slice(0, LIMITS.columns + 1).map(cellOf)) };
+  });
 }
