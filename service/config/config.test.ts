@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -87,6 +87,14 @@ cameras:
 
   const sited = (keys: string): string => site.replace('    lot: 370200A01\n', `    lot: 370200A01\n${keys.replaceAll(/^/gm, '    ')}\n`);
   const camera = (keys: string): SiteCamera => parseYaml(sited(keys), 'site.yaml', SiteSchema).cameras[0] as SiteCamera;
+
+  it('reads the example of the documentation', () => {
+    const example = /```yaml\n(lots:[\s\S]*?)```/.exec(readFileSync(join(program.root, 'docs', 'configuration.md'), 'utf8'))?.[1] ?? '';
+    const [only] = parseYaml(example, 'configuration.md', SiteSchema).cameras;
+    expect(only?.berths).toHaveLength(1);
+    // Every key is shown there.
+    expect(Object.keys(only ?? {}).filter((key) => !example.includes(`${key}:`))).toEqual([]);
+  });
 
   it('gives an old file the keys it does not know: main stream, always analysed, enabled', () => {
     const old = parseYaml(site, 'site.yaml', SiteSchema).cameras[0];

@@ -73,6 +73,21 @@ describe.skipIf(!haveTool('chromium') || !haveTool('ffmpeg'))('the console', () 
     await dialog.waitFor({ state: 'detached' });
   });
 
+  it('shows the same cameras in the list and on their own page', async () => {
+    await page.getByRole('link', { name: '相机' }).first().click();
+    const row = page.locator('.camera-list tbody tr', { hasText: 'cam-1' });
+    await row.locator('.tag.ok').waitFor({ timeout: 60_000 });
+    expect(await row.textContent()).toMatch(/H\.264 · [\d.]+ [kM]b\/s · tcp-passive/);
+    await row.getByRole('link').click();
+    await page.locator('.picture img').waitFor({ timeout: 30_000 });
+    expect(await page.locator('.facts-list').textContent()).toContain('在线自');
+    expect(await page.locator('.camera-page .visits tbody tr').count()).toBe(2);
+    await page.getByRole('link', { name: '站点导入' }).click();
+    await page.getByText('没有未使用的通道').waitFor();
+    await page.getByRole('link', { name: '总览' }).click();
+    await page.locator('.camera').first().waitFor();
+  });
+
   it('speaks English when asked to, and remembers it', async () => {
     await page.getByRole('button', { name: 'English' }).click();
     await page.getByText('Everything works').waitFor();
