@@ -84,7 +84,7 @@ export class Core {
     this.#log = new FootageLog({ folder: join(config.dataFolder, 'footage'), database: this.#database, clock, logger, segmentMs: config.footage.segment, archive: this.#archive.footage });
     await this.#startLog(this.#log);
     await this.#archive.start(this.#log);
-    this.#keeper = new FootageKeeper({ config, database: this.#database, log: this.#log, site: () => this.#site, clock, logger, problems: this.#options.problems, metrics: this.#options.metrics });
+    this.#keeper = new FootageKeeper({ config, database: this.#database, log: this.#log, site: () => this.#site, freeArchived: (bytes) => this.archive.free(this.log, bytes), clock, logger, problems: this.#options.problems, metrics: this.#options.metrics });
     this.#vision = new VisionPool({
       manifestPath: config.vision.manifest === null ? join(program.root, 'models', 'manifest.json') : inFolder(config.baseFolder, config.vision.manifest),
       children: config.vision.children,

@@ -4,6 +4,7 @@ import type { Clock } from '../base/clock.js';
 import { BerthwatchError, messageOf } from '../base/errors.js';
 import type { Logger } from '../base/logger.js';
 import { program } from '../base/program-root.js';
+import type { StreamKind } from '../ingest/gb28181/offer.js';
 import { GbServer } from '../ingest/gb28181/server.js';
 import { SsrcPool } from '../ingest/gb28181/ssrc-pool.js';
 import { SUBSCRIPTION_KINDS } from '../ingest/gb28181/subscription-kind.js';
@@ -15,6 +16,7 @@ import { ReadModel } from './api/read-model.js';
 import type { Config } from './config/config.js';
 import { intakeKey, type Site, type SiteCamera } from './config/site.js';
 import { deviceSettings } from './config/device-quirks.js';
+import { secondLogId } from './footage/retention-policy.js';
 import { Core } from './core.js';
 import { DeviceDesk } from './devices/device-desk.js';
 import { CameraStream } from './live/camera-stream.js';
@@ -53,6 +55,8 @@ export class BerthwatchService {
   readonly #problems: ProblemBoard;
   readonly #metrics = createMetrics();
   readonly #streams = new Map<string, LiveStream>();
+  /** Streams that are recorded beside the analysed ones, by camera. */
+  readonly #secondStreams = new Map<string, LiveStream>();
   readonly #rates: Rates;
   readonly #onlineSince = new Map<string, number>();
   readonly #platforms: Platform[];
@@ -114,7 +118,7 @@ export class BerthwatchService {
     await this.#api?.close();
     await this.#footage?.close();
     await this.#deviceFootage?.close();
-    await Promise.all([...this.#streams.values()].map((stream) => stream.close()));
+    await Promise.all([...this.#streams.values(), ...this.#secondStreams.values()].map((stream) => stream.close()));
     await this.#gb?.close();
     await this.#desk?.close();
     await this.#calls?.close();
@@ -227,18 +231,42 @@ export class BerthwatchService {
       const stream = this.#stream(camera, core);
       this.#streams.set(camera.id, stream);
       stream.start();
+      if (camera.streams.record !== 'both') continue;
+      const second = this.#secondStream(camera, core);
+      this.#secondStreams.set(camera.id, second);
+      second.start();
     }
   }
 
+  /** The stream that is recorded beside the analysed one, into a log of its own. */
+  #secondStream(camera: SiteCamera, core: Core): LiveStream {
+    const logId = secondLogId(camera);
+    const stream = camera.streams.analyse === 'main' ? 'sub' : 'main';
+    return this.#takeIn(camera, stream, {
+      sink: {
+        append: (unit) => core.log.append({ ...unit, cameraId: logId }),
+        appendAudio: camera.audio ? (unit) => core.log.appendAudio({ ...unit, cameraId: logId }) : undefined,
+        discontinuity: (_cameraId, reason) => core.log.discontinuity(logId, reason),
+        streamEnded: () => core.log.streamEnded(logId),
+      },
+      logger: this.#options.logger.child({ cameraId: logId }),
+      onState: (status) => this.#problems.set(`camera/${logId}`, status.state === 'streaming' || status.diagnosis === null ? null : `${stream} stream: ${status.diagnosis}`),
+    });
+  }
+
   #stream(camera: SiteCamera, core: Core): LiveStream {
-    const { config, clock, logger } = this.#options;
+    return this.#takeIn(camera, camera.streams.analyse, { sink: this.#sink(camera, core), logger: this.#options.logger.child({ cameraId: camera.id }), onState: this.#onState(camera) });
+  }
+
+  #takeIn(camera: SiteCamera, stream: StreamKind, parts: { sink: UnitSink; logger: Logger; onState: (status: StreamStatus) => void }): LiveStream {
+    const { config, clock } = this.#options;
     const { gb28181, rtsp } = config;
     if (!this.#gb || !this.#calls) throw new BerthwatchError('internal', 'SERVICE_ORDER', 'streams were started before signalling');
-    const common = { camera, sink: this.#sink(camera, core), clock, logger: logger.child({ cameraId: camera.id }), onState: this.#onState(camera) };
-    if (camera.rtsp) return new RtspStream({ ...common, timeoutMs: rtsp.timeout, retry: { firstMs: rtsp.retry.first, longestMs: rtsp.retry.longest } });
+    const common = { camera, clock, ...parts };
+    if (camera.rtsp) return new RtspStream({ ...common, stream, timeoutMs: rtsp.timeout, retry: { firstMs: rtsp.retry.first, longestMs: rtsp.retry.longest } });
     return new CameraStream({
       ...common,
-      stream: camera.streams.record === 'sub' ? 'sub' : 'main',
+      stream,
       server: this.#gb,
       calls: this.#calls,
       retry: { firstMs: gb28181.retry.first, longestMs: gb28181.retry.longest },
@@ -350,12 +378,21 @@ export class BerthwatchService {
         this.#rates.forget(cameraId);
         this.#problems.set(`camera/${cameraId}`, null);
         await stream.close();
+        await this.#endSecondStream(cameraId);
       }
       this.#follow(core);
       return result;
     });
     this.#queue = work.catch(() => undefined);
     return work;
+  }
+
+  async #endSecondStream(cameraId: string): Promise<void> {
+    const stream = this.#secondStreams.get(cameraId);
+    if (!stream) return;
+    this.#secondStreams.delete(cameraId);
+    for (const kind of ['main', 'sub']) this.#problems.set(`camera/${cameraId}~${kind}`, null);
+    await stream.close();
   }
 
   #repeat(ms: number, work: () => void): void {

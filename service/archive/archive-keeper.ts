@@ -6,6 +6,8 @@ import { Archiver } from '../../storage/archive/archiver.js';
 import { RollingCheck } from '../../storage/archive/rolling-check.js';
 import { readFindings } from '../../storage/archive/finding-table.js';
 import type { Database } from '../../storage/catalogue/database.js';
+import { freeDisk } from '../../storage/archive/local-window.js';
+import { localBytes } from '../../storage/archive/archive-table.js';
 import { nodeDisk } from '../../storage/footage/disk.js';
 import type { FootageLog } from '../../storage/footage/footage-log.js';
 import type { ArchiveSources, ArchiveView } from '../api/archive-routes.js';
@@ -76,6 +78,20 @@ export class ArchiveKeeper {
     this.#cancelRetry();
     await this.#check?.close();
     await this.#archiver?.close();
+  }
+
+  /** Lets `bytes` of what is in the archive leave the disk before its time, the oldest first. @returns how many did; 0 where the archive is away */
+  async free(log: FootageLog, bytes: number): Promise<number> {
+    const { database, objects, clock, logger } = this.#options;
+    if (!this.footage || log.id === null) return 0;
+    try {
+      const used = await localBytes(database, log.id);
+      const report = await freeDisk({ database, store: objects.store, disk: nodeDisk, folder: log.files, log: log.id, now: clock.now(), windowMs: null, bytes: Math.max(0, used - bytes), signal: new AbortController().signal });
+      return report.bytes;
+    } catch (error) {
+      logger.warn({ error: messageOf(error) }, 'archived footage cannot leave the full disk now');
+      return 0;
+    }
   }
 
   /** States, for the problem board and the metrics. */

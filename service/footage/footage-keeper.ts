@@ -19,6 +19,8 @@ export interface FootageKeeperOptions {
   site: () => Site;
   clock: Clock;
   logger: Logger;
+  /** Frees bytes on the disk that an archive holds as well; returns how many. */
+  freeArchived: (bytes: number) => Promise<number>;
   problems: ProblemBoard;
   metrics: Metrics;
 }
@@ -53,6 +55,7 @@ export class FootageKeeper {
       warnFreeBytes: footage.disk.warnFree,
       warnDays: footage.disk.warnDays,
       now: () => this.hostClock.trustedNow(),
+      freeArchived: options.freeArchived,
       refreshHolds: () => this.#holds.refresh(),
       onTrouble,
     });

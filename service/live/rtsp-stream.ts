@@ -7,6 +7,8 @@ import { NO_STREAM, type LiveStream, type StreamStatus, type UnitSink } from './
 
 export interface RtspStreamOptions {
   camera: SiteCamera;
+  /** Which of the camera's addresses is pulled; the main one where left out. */
+  stream?: 'main' | 'sub';
   sink: UnitSink;
   clock: Clock;
   logger: Logger;
@@ -69,7 +71,8 @@ export class RtspStream implements LiveStream {
     const { camera, sink, clock, logger, timeoutMs } = this.#options;
     if (!camera.rtsp) throw new Error('the camera has no RTSP address');
     const onAudio = this.#soundIsHarmful ? undefined : sink.appendAudio;
-    const source = new RtspSource({ cameraId: camera.id, ...camera.rtsp, timeoutMs, clock, logger, onAudio, onDiscontinuity: () => sink.discontinuity(camera.id, 'the stream’s clock jumped') });
+    const url = this.#options.stream === 'sub' && camera.rtsp.subUrl !== null ? camera.rtsp.subUrl : camera.rtsp.url;
+    const source = new RtspSource({ cameraId: camera.id, ...camera.rtsp, url, timeoutMs, clock, logger, onAudio, onDiscontinuity: () => sink.discontinuity(camera.id, 'the stream’s clock jumped') });
     try {
       for await (const unit of source.units(signal)) {
         sink.append(unit);

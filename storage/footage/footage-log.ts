@@ -15,7 +15,7 @@ import { claimLog } from './log-identity.js';
 import { MemoryBudget } from './memory-budget.js';
 import { recover, type RecoveryReport } from './recovery.js';
 import { finishRemovals, removeSegments, type RemovalContext, type RemovalReport } from './removal.js';
-import { deleteOldestSegments, deleteSegmentsBefore, type RetentionContext } from './retention.js';
+import { deleteExpiredSegments, deleteOldestSegments, type RetentionContext } from './retention.js';
 import type { Gap, LogPosition, Overlap, SealedSegment, SegmentInfo } from './segment.js';
 import type { SegmentArchive } from './segment-archive.js';
 import { SegmentBytes } from './segment-bytes.js';
@@ -303,7 +303,12 @@ export class FootageLog {
 
   /** Removes segments whose last unit is older than `time` and that are not held, files and objects. @throws BerthwatchError unavailable: call again */
   async deleteBefore(cameraId: string, time: number, pace?: RetentionContext['pace']): Promise<RemovalReport> {
-    return deleteSegmentsBefore(this.#retention(pace), cameraId, time);
+    return deleteExpiredSegments(this.#retention(pace), new Map([[cameraId, time]]));
+  }
+
+  /** The same for many cameras together, each with its time. @throws BerthwatchError unavailable: call again */
+  async deleteExpired(cutoffs: ReadonlyMap<string, number>, pace?: RetentionContext['pace']): Promise<RemovalReport> {
+    return deleteExpiredSegments(this.#retention(pace), cutoffs);
   }
 
   /**

@@ -51,7 +51,8 @@ export async function recover(context: Context): Promise<Omit<RecoveryReport, 'c
   const report: Omit<RecoveryReport, 'created'> = { log, cameras: 0, segments: 0, recovered: [], removed: [], lost: [], foreign: [], deleted: 0 };
   // Objects that wait for the archive are the archiver's to remove: a start does not depend on the network.
   report.deleted = (await finishRemovals({ ...context, archive: null })).dropped;
-  const { rows } = await database.query<{ camera_id: string }>('SELECT DISTINCT camera_id FROM footage_segment WHERE log_id = $1', [log]);
+  // Also cameras of other logs: of those nothing is touched, and a look at millions of rows is saved.
+  const { rows } = await database.query<{ camera_id: string }>('SELECT camera_id FROM footage_camera');
   const cameras = new Set([...rows.map((row) => row.camera_id), ...(await folder.cameras())]);
   for (const cameraId of [...cameras].sort()) await recoverCamera(context, cameraId, report);
   report.cameras = cameras.size;
@@ -60,7 +61,7 @@ export async function recover(context: Context): Promise<Omit<RecoveryReport, 'c
 
 async function recoverCamera(context: Context, cameraId: string, report: Omit<RecoveryReport, 'created'>): Promise<void> {
   const { database, disk, folder, logger, log } = context;
-  const { rows } = await database.query<{ segment: number; state: string; log_id: string; place: string }>('SELECT segment, state, log_id, place FROM footage_segment WHERE camera_id = $1 ORDER BY segment', [cameraId]);
+  const { rows } = await database.query<{ segment: number; state: string; log_id: string; place: string }>('SELECT segment, state, log_id, place FROM footage_segment WHERE camera_id = $1', [cameraId]);
   const known = new Set(rows.map((row) => row.segment));
   const files = await folder.segments(cameraId);
   const present = new Set(files);

@@ -4,7 +4,7 @@ import type { Queryable, SqlResult } from '../catalogue/queryable.js';
 import { diskError, isMissing } from '../disk-error.js';
 import type { Disk } from './disk.js';
 import type { LogFolder } from './log-folder.js';
-import type { SegmentArchive } from './segment-archive.js';
+import type { SegmentArchive, SegmentName } from './segment-archive.js';
 
 export interface RemovalReport {
   /** Segments that were marked by this call: readers do not find them any more, their files are gone. */
@@ -49,34 +49,61 @@ const BATCH = 500;
  *
  * Segments that are unknown, of another log or marked already are passed over.
  *
- * @param withMarks what must be written in the same transaction as the marks
  * @throws BerthwatchError unavailable (disk or database): what is marked is finished by the next start or `finishRemovals`;
  *   conflict (a segment is held: nothing of its round is marked)
  */
-export async function removeSegments(context: RemovalContext, cameraId: string, segments: readonly number[], withMarks?: (tx: Queryable) => Promise<void>): Promise<RemovalReport> {
+export async function removeSegments(context: RemovalContext, cameraId: string, segments: readonly number[]): Promise<RemovalReport> {
   const report: RemovalReport = { segments: 0, bytes: 0, waiting: 0, reason: null };
-  if (segments.length === 0) return report;
-  await context.folder.check(context.log);
   for (let at = 0; at < segments.length; at += BATCH) {
-    const mark = (tx: Queryable): Promise<SqlResult<MarkedRow>> => tx.query<MarkedRow>(
-      `UPDATE footage_segment s SET state = 'deleting' WHERE camera_id = $1 AND segment = ANY($2::int4[]) AND log_id = $3 AND state <> 'deleting' RETURNING ${COLUMNS}`,
-      [cameraId, segments.slice(at, at + BATCH), context.log],
-    );
-    const { rows } = await (withMarks === undefined
-      ? mark(context.database)
-      : context.database.transaction(async (tx) => {
-          await withMarks(tx);
-          return mark(tx);
-        }));
-    if (rows.length === 0) continue;
-    await removeFiles(context.disk, context.folder, cameraId, rows.map((row) => row.segment));
-    report.segments += rows.length;
-    report.bytes += rows.reduce((sum, row) => sum + row.bytes, 0);
-    const left = await removeObjects(context, rows);
-    report.waiting += left.waiting;
-    report.reason ??= left.reason;
+    const round = await removeTogether(context, segments.slice(at, at + BATCH).map((segment) => ({ cameraId, segment })));
+    report.segments += round.segments;
+    report.bytes += round.bytes;
+    report.waiting += round.waiting;
+    report.reason ??= round.reason;
   }
   return report;
+}
+
+/**
+ * The same for segments of any cameras, marked and dropped together.
+ *
+ * @param withMarks what must be written in the same transaction as the marks
+ * @throws BerthwatchError as `removeSegments`; conflict (one of them is held: nothing is marked)
+ */
+export async function removeTogether(context: RemovalContext, names: readonly SegmentName[], withMarks?: (tx: Queryable) => Promise<void>): Promise<RemovalReport> {
+  const report: RemovalReport = { segments: 0, bytes: 0, waiting: 0, reason: null };
+  if (names.length === 0) return report;
+  await context.folder.check(context.log);
+  const mark = (tx: Queryable): Promise<SqlResult<MarkedRow>> =>
+    tx.query<MarkedRow>(
+      `UPDATE footage_segment s SET state = 'deleting' FROM unnest($1::text[], $2::int4[]) AS name (camera, number)
+       WHERE s.camera_id = name.camera AND s.segment = name.number AND log_id = $3 AND state <> 'deleting' RETURNING ${COLUMNS}`,
+      [names.map(({ cameraId }) => cameraId), names.map(({ segment }) => segment), context.log],
+    );
+  const { rows } = await (withMarks === undefined
+    ? mark(context.database)
+    : context.database.transaction(async (tx) => {
+        await withMarks(tx);
+        return mark(tx);
+      }));
+  if (rows.length === 0) return report;
+  for (const [cameraId, segments] of byCamera(rows)) await removeFiles(context.disk, context.folder, cameraId, segments);
+  report.segments = rows.length;
+  report.bytes = rows.reduce((sum, row) => sum + row.bytes, 0);
+  const left = await removeObjects(context, rows);
+  report.waiting = left.waiting;
+  report.reason = left.reason;
+  return report;
+}
+
+function byCamera(rows: readonly MarkedRow[]): Map<string, number[]> {
+  const cameras = new Map<string, number[]>();
+  for (const { camera_id, segment } of rows) {
+    const known = cameras.get(camera_id);
+    if (known) known.push(segment);
+    else cameras.set(camera_id, [segment]);
+  }
+  return cameras;
 }
 
 /**
@@ -98,9 +125,7 @@ export async function finishRemovals(context: RemovalContext, cameraId: string |
     const last = rows.at(-1);
     if (!last) return { dropped, waiting, reason };
     after = [last.camera_id, last.segment];
-    for (const id of new Set(rows.map((row) => row.camera_id))) {
-      await removeFiles(context.disk, context.folder, id, rows.filter((row) => row.camera_id === id).map((row) => row.segment));
-    }
+    for (const [id, segments] of byCamera(rows)) await removeFiles(context.disk, context.folder, id, segments);
     const left = await removeObjects(context, rows);
     dropped += rows.length - left.waiting;
     waiting += left.waiting;
@@ -145,12 +170,12 @@ export async function removeFiles(disk: Disk, folder: LogFolder, cameraId: strin
 }
 
 async function dropRows(database: Database, rows: readonly MarkedRow[]): Promise<void> {
-  for (const cameraId of new Set(rows.map((row) => row.camera_id))) {
-    const segments = rows.filter((row) => row.camera_id === cameraId).map((row) => row.segment);
-    await database.query(
-      `WITH gone AS (DELETE FROM footage_segment WHERE camera_id = $1 AND segment = ANY($2::int4[]) AND state = 'deleting' RETURNING camera_id, segment)
-       DELETE FROM archive_upload u USING gone WHERE u.camera_id = gone.camera_id AND u.segment = gone.segment`,
-      [cameraId, segments],
-    );
-  }
+  if (rows.length === 0) return;
+  await database.query(
+    `WITH gone AS (
+       DELETE FROM footage_segment s USING unnest($1::text[], $2::int4[]) AS name (camera, number)
+       WHERE s.camera_id = name.camera AND s.segment = name.number AND state = 'deleting' RETURNING s.camera_id, s.segment
+     ) DELETE FROM archive_upload u USING gone WHERE u.camera_id = gone.camera_id AND u.segment = gone.segment`,
+    [rows.map((row) => row.camera_id), rows.map((row) => row.segment)],
+  );
 }

@@ -142,14 +142,14 @@ export class RetentionJob {
       try {
         for (const ended of await this.holds.expire(clock.now())) this.#logger.info({ hold: ended.id, camera: ended.cameraId }, 'a hold on footage ended by itself');
         await refreshHolds();
-        for (const cameraId of log.cameras()) {
-          if (this.#stop.signal.aborted) return;
-          const { segments, bytes } = await log.deleteBefore(cameraId, now() - policy(cameraId).retentionMs, this.#pace);
-          report.segments += segments;
-          report.bytes += bytes;
-        }
+        const at = now();
+        const { segments, bytes } = await log.deleteExpired(new Map(log.cameras().map((cameraId) => [cameraId, at - policy(cameraId).retentionMs])), this.#pace);
+        report.segments = segments;
+        report.bytes = bytes;
         onTrouble('footage/deletion', null);
       } catch (error) {
+        // What was not reached is left for the next start.
+        if (this.#stop.signal.aborted) return;
         onTrouble('footage/deletion', `old footage cannot be deleted: ${messageOf(error)}`);
       }
       this.#lastPass = { at: clock.now(), tookMs: clock.monotonic() - began, ...report };
@@ -336,9 +336,9 @@ export class RetentionJob {
     return daysUntilFull({ availableBytes, now: now(), usage: this.#usage, cameras });
   }
 
-  /** As long a pause as the work took: recording shares disk and database. */
+  /** As long a pause as the work took: recording shares disk and database. Ends the work when the service stops. */
   readonly #pace = async (workMs: number): Promise<void> => {
-    await sleep(this.#options.clock, Math.min(workMs, LONGEST_PACE_MS), this.#stop.signal).catch(() => undefined);
+    await sleep(this.#options.clock, Math.min(workMs, LONGEST_PACE_MS), this.#stop.signal);
   };
 
   #inTurn(work: () => Promise<void>): Promise<void> {

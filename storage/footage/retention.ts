@@ -1,5 +1,5 @@
 import type { Queryable } from '../catalogue/queryable.js';
-import { finishRemovals, removeSegments, type RemovalContext, type RemovalReport } from './removal.js';
+import { finishRemovals, removeTogether, type RemovalContext, type RemovalReport } from './removal.js';
 
 export interface RetentionContext extends RemovalContext {
   /** Told segments of a camera before they are marked. */
@@ -9,7 +9,7 @@ export interface RetentionContext extends RemovalContext {
 }
 
 /** Segments in one round: the rows stay locked only for their marking. */
-const BATCH = 500;
+const BATCH = 2_000;
 
 interface Chosen {
   camera_id: string;
@@ -19,29 +19,38 @@ interface Chosen {
 }
 
 /**
- * Removes segments of a camera whose last unit is older than `time`, file and object, but none that is held.
+ * Removes the segments of each camera whose last unit is older than its time, files and objects, but none that is held. Cameras are
+ * worked on together, the oldest first: in the catalogue footage of the same time lies together, whichever camera it is of.
  *
+ * @param cutoffs by camera: the time, Unix ms
  * @throws BerthwatchError unavailable: rows that are marked already are finished by `finishRemovals`, or the next start
  */
-export async function deleteSegmentsBefore(context: RetentionContext, cameraId: string, time: number): Promise<RemovalReport> {
+export async function deleteExpiredSegments(context: RetentionContext, cutoffs: ReadonlyMap<string, number>): Promise<RemovalReport> {
   const { database, log, folder } = context;
-  const before = Math.floor(time);
   const report = emptyReport();
   await folder.check(log);
   // What an error interrupted; what waits for the archive is the archiver's.
-  report.segments = (await finishRemovals({ ...context, archive: null }, cameraId)).dropped;
-  for (;;) {
+  report.segments = (await finishRemovals({ ...context, archive: null })).dropped;
+  let due = [...cutoffs].map(([cameraId, time]) => ({ cameraId, time: Math.floor(time) }));
+  while (due.length > 0) {
+    const each = Math.max(5, Math.ceil(BATCH / due.length));
     const { rows } = await database.query<Chosen>(
-      `SELECT camera_id, segment, started_at, ended_at FROM footage_segment f
-       WHERE camera_id = $1 AND log_id = $2 AND started_at < $3 AND ended_at < $3 AND state <> 'deleting' AND NOT footage_held(f.camera_id, f.started_at, f.ended_at)
-       ORDER BY started_at LIMIT $4`,
-      [cameraId, log, before, BATCH],
+      `SELECT old.* FROM unnest($1::text[], $2::int8[]) AS due (camera, before), LATERAL (
+         SELECT camera_id, segment, started_at, ended_at FROM footage_segment f
+         WHERE camera_id = due.camera AND log_id = $3 AND started_at < due.before AND ended_at < due.before AND state <> 'deleting' AND NOT footage_held(f.camera_id, f.started_at, f.ended_at)
+         ORDER BY started_at LIMIT $4
+       ) old`,
+      [due.map(({ cameraId }) => cameraId), due.map(({ time }) => time), log, each],
     );
     if (rows.length > 0) await removeChosen(context, report, rows, null);
-    if (rows.length < BATCH) break;
+    const found = new Map<string, number>();
+    for (const row of rows) found.set(row.camera_id, (found.get(row.camera_id) ?? 0) + 1);
+    due = due.filter(({ cameraId }) => found.get(cameraId) === each);
   }
-  await database.query('DELETE FROM footage_gap WHERE camera_id = $1 AND to_at < $2', [cameraId, before]);
-  await database.query('DELETE FROM footage_overlap WHERE camera_id = $1 AND to_at < $2', [cameraId, before]);
+  const cameras = [[...cutoffs.keys()], [...cutoffs.values()].map(Math.floor)];
+  for (const table of ['footage_gap', 'footage_overlap']) {
+    await database.query(`DELETE FROM ${table} t USING unnest($1::text[], $2::int8[]) AS due (camera, before) WHERE t.camera_id = due.camera AND t.to_at < due.before`, cameras);
+  }
   return report;
 }
 
@@ -79,16 +88,21 @@ const emptyReport = (): RemovalReport => ({ segments: 0, bytes: 0, waiting: 0, r
 
 async function removeChosen(context: RetentionContext, report: RemovalReport, rows: readonly Chosen[], gapReason: string | null): Promise<void> {
   const began = performance.now();
-  for (const cameraId of new Set(rows.map((row) => row.camera_id))) {
-    const own = rows.filter((row) => row.camera_id === cameraId);
-    const segments = own.map((row) => row.segment);
-    context.marked(cameraId, segments);
-    const round = await removeSegments(context, cameraId, segments, gapReason === null ? undefined : (tx) => tellGaps(tx, cameraId, own, gapReason));
-    report.segments += round.segments;
-    report.bytes += round.bytes;
-    report.waiting += round.waiting;
-    report.reason ??= round.reason;
+  const cameras = new Map<string, Chosen[]>();
+  for (const row of rows) {
+    const own = cameras.get(row.camera_id);
+    if (own) own.push(row);
+    else cameras.set(row.camera_id, [row]);
   }
+  for (const [cameraId, own] of cameras) context.marked(cameraId, own.map((row) => row.segment));
+  const tell = async (tx: Queryable): Promise<void> => {
+    for (const [cameraId, own] of cameras) await tellGaps(tx, cameraId, own, gapReason as string);
+  };
+  const round = await removeTogether(context, rows.map((row) => ({ cameraId: row.camera_id, segment: row.segment })), gapReason === null ? undefined : tell);
+  report.segments += round.segments;
+  report.bytes += round.bytes;
+  report.waiting += round.waiting;
+  report.reason ??= round.reason;
   await context.pace?.(performance.now() - began);
 }
 

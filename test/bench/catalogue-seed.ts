@@ -23,17 +23,23 @@ export async function seedCatalogue(database: Database, { cameras, days, started
   const perDay = DAY_MS / SEGMENT_MS;
   const index = encodeGopIndex(Array.from({ length: 60 }, (_, gop) => ({ gop, offset: 900 + gop * 500_000, length: 500_000, headBytes: 120_000 + gop, startedAt: gop * 1_000, endedAt: gop * 1_000 + 960, units: 25 })));
   await database.query(`INSERT INTO footage_camera (camera_id, last_segment) SELECT 'camera-' || lpad(c::text, 3, '0'), $2::int FROM generate_series(0, $1::int - 1) c`, [cameras, perDay * days]);
-  let rows = 0;
-  for (let day = 0; day < days; day++) {
-    const { rowCount } = await database.query(
-      `INSERT INTO footage_segment (camera_id, segment, log_id, state, started_at, ended_at, codec, width, height, gops, units, bytes, sha256, gop_index, recovered)
-       SELECT 'camera-' || lpad(c::text, 3, '0'), s, $1, 'sealed', at, at + 59960, 'h264', 1920, 1080, 60, 1500, 30000900 + (c * 7919::int8 + s * 104729::int8) % 100000, sha256((c || '/' || s)::bytea), $2, false
-       FROM (SELECT s, c, $3::int8 + (s - 1)::int8 * 60000 + c * 600 AS at FROM generate_series($4::int, $5::int) s, generate_series(0, $6::int - 1) c ORDER BY s, c) minute`,
-      [log, index, startedAt, day * perDay + 1, (day + 1) * perDay, cameras],
-    );
-    rows += rowCount;
-    progress(`catalogue: ${day + 1} of ${days} days, ${rows} rows`);
-  }
+  // A table that is new in its transaction is written without a log (wal_level minimal): minutes less.
+  const rows = await database.transaction(async (tx) => {
+    await tx.query('TRUNCATE footage_segment');
+    let made = 0;
+    for (let day = 0; day < days; day++) {
+      const { rowCount } = await tx.query(
+        `INSERT INTO footage_segment (camera_id, segment, log_id, state, started_at, ended_at, codec, width, height, gops, units, bytes, sha256, gop_index, recovered)
+         SELECT 'camera-' || lpad(c::text, 3, '0'), s, $1, 'sealed', at, at + 59960, 'h264', 1920, 1080, 60, 1500, 30000900 + (c * 7919::int8 + s * 104729::int8) % 100000, sha256((c || '/' || s)::bytea), $2, false
+         FROM (SELECT s, c, $3::int8 + (s - 1)::int8 * 60000 + c * 600 AS at FROM generate_series($4::int, $5::int) s, generate_series(0, $6::int - 1) c ORDER BY s, c) minute`,
+        [log, index, startedAt, day * perDay + 1, (day + 1) * perDay, cameras],
+      );
+      made += rowCount;
+      progress(`catalogue: ${day + 1} of ${days} days, ${made} rows`);
+    }
+    return made;
+  });
+  progress('catalogue: vacuum, as the server does it by itself');
   await database.query('VACUUM (ANALYZE) footage_segment');
   await database.query('ANALYZE');
   return rows;

@@ -11,13 +11,14 @@ import { catalogue } from './rows/catalogue.js';
 import { gopDecode, keyframeDecode } from './rows/decode.js';
 import { evidence } from './rows/evidence.js';
 import { inference } from './rows/inference.js';
+import { logToDisk } from './rows/log-to-disk.js';
 import { pureReceive } from './rows/pure-receive.js';
 import { receiveAndLog } from './rows/receive-and-log.js';
 import { registrations } from './rows/registrations.js';
 import { streams } from './rows/streams.js';
 import { printTable } from './table.js';
 
-const ROWS = [catalogue, receiveAndLog, streams, pureReceive, registrations, keyframeDecode, gopDecode, inference, evidence];
+const ROWS = [catalogue, logToDisk, receiveAndLog, streams, pureReceive, registrations, keyframeDecode, gopDecode, inference, evidence];
 
 const { values } = parseArgs({ options: { only: { type: 'string', multiple: true }, seconds: { type: 'string', default: '10' } } });
 const seconds = Number(values.seconds);

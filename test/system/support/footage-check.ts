@@ -43,7 +43,7 @@ export function checkFootage(config: Config, cameraId: string): Promise<FootageR
       report.gaps = (await log.gaps(cameraId, 0, always)).filter((gap) => gap.to !== null).map(({ from, reason }) => ({ from, reason }));
       const { rows } = await database.query<{ segment: number; sha256: Buffer; state: string }>('SELECT segment, sha256, state FROM footage_segment WHERE camera_id = $1 ORDER BY segment', [cameraId]);
       for (const row of rows) {
-        const path = join(folder, 'cameras', cameraId, `${String(row.segment).padStart(8, '0')}.mp4`);
+        const path = log.files.segmentPath(cameraId, row.segment);
         report.sealed++;
         if (row.state !== 'sealed' || (await sha256(path)) !== row.sha256.toString('hex')) report.spoilt.push(path);
       }

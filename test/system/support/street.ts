@@ -25,7 +25,7 @@ export const HEIGHT = 360;
 
 export interface StreetOptions {
   /** One camera each, named `cam-1`, `cam-2`, … */
-  cameras: readonly { transport: MediaTransportKind; codec?: 'h264' | 'h265' }[];
+  cameras: readonly { transport: MediaTransportKind; codec?: 'h264' | 'h265'; streams?: object }[];
   /** The host's clock, for tests that set it. */
   clock?: Clock;
   /** What the configuration says of the footage, beside short segments. */
@@ -243,11 +243,12 @@ export class Street {
       widthM: 2.5,
       drivingDirection: [0, -1],
     });
-    const camera = (id: number, gb28181: object | null) => ({
+    const camera = (id: number, gb28181: object | null, streams: object = {}) => ({
       id: `cam-${id}`,
       name: `Camera ${id}`,
       deviceNumber: `T-${id}`,
       gb28181,
+      streams,
       lot: LOT,
       roadSection: '测试路',
       direction: '由东向西',
@@ -258,7 +259,7 @@ export class Street {
     return SiteSchema.parse({
       lots: [{ code: LOT, name: 'Test', tariff: { freeMinutes: 0, unitMinutes: 30, unitFen: 200 } }],
       cameras: [
-        ...this.#options.cameras.map(({ transport }, i) => camera(i + 1, { deviceId: deviceId(i), channelId: deviceId(i), transport })),
+        ...this.#options.cameras.map(({ transport, streams }, i) => camera(i + 1, { deviceId: deviceId(i), channelId: deviceId(i), transport }, streams)),
         // Without a device: what tests tell themselves is told in its name.
         camera(9, null),
       ],
