@@ -1,5 +1,5 @@
 import type { Clock } from '../../base/clock.js';
-import { BerthwatchError } from '../../base/errors.js';
+import { BerthwatchError, messageOf } from '../../base/errors.js';
 import type { Logger } from '../../base/logger.js';
 import type { SipEndpoint } from '../sip/endpoint.js';
 import type { IncomingRequest } from '../sip/incoming.js';
@@ -57,6 +57,8 @@ export class DeviceServices {
   readonly #alarms: Alarms;
   readonly #subscriptions: Subscriptions;
   readonly #snapshots: SnapshotTaker;
+  /** Movements that are to end by themselves. */
+  readonly #stops = new Map<string, () => void>();
 
   constructor(options: ServicesOptions, endpoint: SipEndpoint, factory: RequestFactory, table: DeviceTable, events: GbEmitter) {
     const { clock, logger } = options;
@@ -92,6 +94,7 @@ export class DeviceServices {
 
   /** Cancels the subscriptions. */
   async close(): Promise<void> {
+    for (const cancel of this.#stops.values()) cancel();
     await this.#subscriptions.close();
   }
 
@@ -146,9 +149,24 @@ export class DeviceServices {
     return outcome;
   }
 
-  /** Resolves when the device has confirmed, or for commands without a Response has taken it. */
-  async control(deviceId: string, channelId: string, command: ControlCommand): Promise<void> {
-    await this.#commands.control(this.#options.online(deviceId), checked(channelId), command);
+  /**
+   * Resolves when the device has confirmed, or for commands without a Response has taken it.
+   * @param stopAfterMs ends a movement by itself after so long, unless another PTZ command comes first: whoever began it may be gone
+   */
+  async control(deviceId: string, channelId: string, command: ControlCommand, stopAfterMs?: number): Promise<void> {
+    const device = this.#options.online(deviceId);
+    const key = `${deviceId}/${checked(channelId)}`;
+    if (command.kind === 'ptz') {
+      this.#stops.get(key)?.();
+      this.#stops.delete(key);
+    }
+    await this.#commands.control(device, channelId, command);
+    if (command.kind !== 'ptz' || stopAfterMs === undefined || this.#stops.has(key)) return;
+    const cancel = this.#options.clock.after(stopAfterMs, () => {
+      this.#stops.delete(key);
+      this.#commands.control(device, channelId, { kind: 'ptz', ptz: { kind: 'stop' } }).catch((error: unknown) => this.#options.logger.warn({ device: deviceId, channel: channelId, error: messageOf(error) }, 'a movement could not be ended'));
+    });
+    this.#stops.set(key, cancel);
   }
 
   /** Has a 2022 device take and upload a picture. @throws BerthwatchError conflict GB_NOT_SUPPORTED for older ones */

@@ -62,7 +62,14 @@ describe('device routes', () => {
     expect(asked).toEqual([['control', DEVICE_ID, about, command]]);
   });
 
+  it('end a movement by themselves where that is asked for', async () => {
+    build();
+    expect((await post(`${channel}/ptz`, { kind: 'move', pan: 'left', forMs: 500 })).json()).toEqual({ done: true });
+    expect(asked).toEqual([['control', DEVICE_ID, CHANNEL_ID, { kind: 'ptz', ptz: { kind: 'move', pan: 'left' } }, 500]]);
+  });
+
   it.each([
+    ['ptz', { kind: 'stop', forMs: 500 }],
     ['ptz', { kind: 'move', pan: 'sideways' }],
     ['ptz', { kind: 'cruise', action: 'start', group: 1, preset: 3 }],
     ['ptz', {}],

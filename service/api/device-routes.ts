@@ -122,8 +122,8 @@ function configTypes(text: string): ConfigType[] | undefined {
 
 function addCommands(app: App, sources: DeviceSources): void {
   const { services } = sources;
-  const tell = async (deviceId: string, channelId: string, command: ControlCommand): Promise<{ done: true }> => {
-    await services.control(deviceId, channelId, command);
+  const tell = async (deviceId: string, channelId: string, command: ControlCommand, stopAfterMs?: number): Promise<{ done: true }> => {
+    await services.control(deviceId, channelId, command, ...(stopAfterMs === undefined ? [] : [stopAfterMs]));
     return { done: true };
   };
   const describe = (what: string): { tags: string[]; description: string; response: typeof errors & { 200: typeof DoneAnswer } } => ({ tags: ['devices'], description: `${what} ${ERRORS_IN_WORDS}`, response: { 200: DoneAnswer, ...errors } });
@@ -131,7 +131,10 @@ function addCommands(app: App, sources: DeviceSources): void {
 
   app.post('/api/devices/:id/reboot', { schema: { ...describe('Restarts the device (TeleBoot).'), params: DeviceParams } }, ({ params }) => tell(params.id, params.id, { kind: 'reboot' }));
   app.post('/api/devices/:id/guard', { schema: { ...describe('Arms or disarms the device (GuardCmd).'), params: DeviceParams, body: SwitchBody } }, ({ params, body }) => tell(params.id, params.id, { kind: 'guard', on: body.on }));
-  app.post(`${channel}/ptz`, { schema: { ...describe('Moves the camera, its lens, cruises, scans and switches (PTZCmd). A movement goes on until stop.'), params: ChannelParams, body: PtzBody } }, ({ params, body }) => tell(params.id, params.channel, { kind: 'ptz', ptz: body }));
+  app.post(`${channel}/ptz`, { schema: { ...describe('Moves the camera, its lens, cruises, scans and switches (PTZCmd). A movement goes on until stop, or for `forMs`.'), params: ChannelParams, body: PtzBody } }, ({ params, body }) => {
+    const { forMs, ...ptz } = 'forMs' in body ? body : { ...body, forMs: undefined };
+    return tell(params.id, params.channel, { kind: 'ptz', ptz }, forMs);
+  });
   app.post(`${channel}/preset`, { schema: { ...describe('Sets, calls or deletes a preset position. The name reaches devices of the 2022 edition.'), params: ChannelParams, body: PresetBody } }, ({ params, body }) =>
     tell(params.id, params.channel, { kind: 'ptz', ptz: { kind: 'preset', action: body.action, preset: body.preset }, presetName: body.name }),
   );

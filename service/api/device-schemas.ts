@@ -110,6 +110,7 @@ export const PositionAnswer = z.object({ at: z.number().nullable(), longitude: z
 
 const byte = z.int().min(0).max(255);
 const group = byte.describe('Number of the cruise or scan');
+const forMs = z.int().min(100).max(60_000).optional().describe('Milliseconds after which the movement is ended, unless another command comes first');
 const twelveBits = z.int().min(1).max(4095);
 const preset = z.int().min(1).max(255);
 
@@ -123,8 +124,9 @@ export const PtzBody = z.union([
     panSpeed: byte.optional(),
     tiltSpeed: byte.optional(),
     zoomSpeed: z.int().min(0).max(15).optional(),
+    forMs,
   }),
-  z.strictObject({ kind: z.literal('lens'), focus: z.enum(['far', 'near']).optional(), iris: z.enum(['open', 'close']).optional(), focusSpeed: byte.optional(), irisSpeed: byte.optional() }),
+  z.strictObject({ kind: z.literal('lens'), focus: z.enum(['far', 'near']).optional(), iris: z.enum(['open', 'close']).optional(), focusSpeed: byte.optional(), irisSpeed: byte.optional(), forMs }),
   z.strictObject({ kind: z.literal('stop') }),
   z.strictObject({ kind: z.literal('cruise'), action: z.enum(['add-preset', 'delete-preset']), group, preset }),
   z.strictObject({ kind: z.literal('cruise'), action: z.enum(['delete', 'start']), group }),

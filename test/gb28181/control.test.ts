@@ -150,6 +150,20 @@ describe.skipIf(!ready)('a device that is asked, told and subscribed to', () => 
     expect(camera.log.events('query-not-supported')).toEqual([]);
   });
 
+  it('stops by itself after a movement of limited length, unless it was told something else since', async () => {
+    await start();
+    const { services } = server;
+    const state = camera.control.of(CHANNEL)!;
+    await services.control(DEVICE, CHANNEL, move, 150);
+    await camera.log.waitFor('ptz', ({ code }) => code === 1);
+    await camera.log.waitFor('ptz', ({ code }) => code === 0);
+    expect(state.moving).toBeNull();
+    await services.control(DEVICE, CHANNEL, move, 150);
+    await services.control(DEVICE, CHANNEL, { kind: 'ptz', ptz: { kind: 'move', tilt: 'up' } });
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    expect(state.moving?.tilt).toBe('up');
+  });
+
   it('says in words what a device refuses, leaves unanswered or sends in part', async () => {
     const list = Array.from({ length: 7 }, (_, i) => ({ channelId: CHANNEL, startsAt: NOON + i * 60_000 + 5000, endsAt: NOON + (i + 1) * 60_000 }));
     await start({ recordings: { list, itemsPerMessage: 1 }, misbehaviour: { duplicateRecordItems: true, missingRecordItems: 4, sloppyRecordTimes: true, noControlResponse: true, recordsNeedType: true } }, { queryTimeoutMs: 1000 });
