@@ -4,6 +4,7 @@ import { dateTime, stay, yuan } from '../format.js';
 import { colourName } from '../texts.js';
 import { useTexts } from './language.js';
 import { PlateBadge } from './visit-table.js';
+import { VisitFootage } from './visit-footage.js';
 
 /** One visit with its pictures and what the platforms said to it. */
 export function VisitDetail({ visit, onClose }: { visit: VisitState; onClose: () => void }) {
@@ -24,6 +25,7 @@ export function VisitDetail({ visit, onClose }: { visit: VisitState; onClose: ()
         {visit.leftAt !== null && ` · ${t('stay')} ${stay(visit.leftAt - visit.enteredAt)}`}
         {visit.feeFen !== null && ` · ${t('fee')} ${yuan(visit.feeFen)}`} · {t('confidence')} {(visit.confidence * 100).toFixed(0)} % · {t('corrections')} {visit.revision}
       </p>
+      <VisitFootage visit={visit} onClose={onClose} />
       <div className="pictures">
         {visit.pictures.map((picture) => (
           <a key={picture.id} href={withToken(`/api/evidence/${encodeURIComponent(picture.id)}`)} target="_blank" rel="noreferrer">

@@ -35,7 +35,7 @@ export function CameraPage({ id, live }: { id: string; live: Live }) {
   return (
     <main className="page camera-page">
       <p className="crumbs">
-        <a href={to('cameras')}>← {t('cameraList')}</a>
+        <a href={to('cameras')}>← {t('cameraList')}</a> · <a href={to('footage', id)}>{t('footageOf')}</a>
       </p>
       <h2 className="headline">
         <span className={`dot ${health}`} />

@@ -1,5 +1,6 @@
 import { CameraPage } from './camera.js';
 import { CamerasPage } from './cameras.js';
+import { FootagePage } from './footage.js';
 import { ImportPage } from './import.js';
 import { OverviewPage } from './overview.js';
 import type { Page } from './page.js';
@@ -8,5 +9,6 @@ import type { Page } from './page.js';
 export const PAGES: readonly Page[] = [
   { name: '', label: 'overview', render: ({ live }) => <OverviewPage live={live} /> },
   { name: 'cameras', label: 'cameraList', render: ({ live, route }) => (route.path[1] === undefined ? <CamerasPage live={live} /> : <CameraPage key={route.path[1]} id={route.path[1]} live={live} />) },
+  { name: 'footage', label: 'footage', render: ({ live, route }) => <FootagePage live={live} route={route} /> },
   { name: 'import', label: 'importSite', render: () => <ImportPage /> },
 ];
