@@ -18,6 +18,7 @@ export const FOOTAGE_TEXTS = {
   frameForward: ['下一帧', 'Frame forward'],
   back10: ['后退 10 秒', 'Back 10 s'],
   forward10: ['前进 10 秒', 'Forward 10 s'],
+  visitMark: ['入离场', 'Visit'],
   previousVisit: ['上一次入离场', 'Previous enter or leave'],
   nextVisit: ['下一次入离场', 'Next enter or leave'],
   afterGap: ['跳过中断', 'Skip to behind the next gap'],

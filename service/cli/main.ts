@@ -4,6 +4,7 @@ import { BerthwatchError, messageOf } from '../../base/errors.js';
 import { program as berthwatch } from '../../base/program-root.js';
 import { analyse } from './analyse.js';
 import { demo } from './demo.js';
+import { exportFootage, exportVisit } from './footage.js';
 import { checkModelFile } from './models.js';
 import { replay } from './replay.js';
 import { serve } from './serve.js';
@@ -79,6 +80,39 @@ storage
   .description('make the configured bucket or folder the archive of this catalogue, in the place of the one before')
   .option('-c, --config <file>', 'configuration')
   .action((options: { config?: string }) => claim(options.config ?? null));
+
+const WATERMARK = 'burn this text, the name of the camera and the running time into every picture (codes them anew)';
+cli
+  .command('footage')
+  .description('recorded footage of the running service')
+  .command('export')
+  .description('cut a clip out of the footage into an MP4 file, with its SHA-256 and what is missing beside it')
+  .requiredOption('--camera <id>', 'camera')
+  .requiredOption('--from <time>', '"2026-01-01 08:00:00" Beijing time, ISO 8601 with a zone, or Unix milliseconds')
+  .requiredOption('--to <time>', 'the same')
+  .requiredOption('--out <file>', 'MP4 file to write')
+  .option('--watermark <text>', WATERMARK)
+  .option('--by <name>', 'who asks, for the audit (default: the user of this machine)')
+  .option('--force', 'overwrite the file')
+  .option('-c, --config <file>', 'configuration of the service')
+  .option('--url <address>', 'address of the service')
+  .action((options: Parameters<typeof exportFootage>[0]) => exportFootage(options));
+
+cli
+  .command('visit')
+  .description('visits of the running service')
+  .command('export <uid>')
+  .description('a visit as one ZIP: clips around enter and leave, pictures, record, and a manifest with the SHA-256 of each')
+  .requiredOption('--out <file>', 'ZIP file to write')
+  .option('--before <seconds>', 'footage before enter and leave', '15')
+  .option('--after <seconds>', 'footage behind enter and leave', '30')
+  .option('--whole-stay', 'one clip of the whole stay instead')
+  .option('--watermark <text>', WATERMARK)
+  .option('--by <name>', 'who asks, for the audit (default: the user of this machine)')
+  .option('--force', 'overwrite the file')
+  .option('-c, --config <file>', 'configuration of the service')
+  .option('--url <address>', 'address of the service')
+  .action((uid: string, options: Parameters<typeof exportVisit>[1]) => exportVisit(uid, options));
 
 cli
   .command('replay <footage>')

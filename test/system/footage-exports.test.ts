@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { haveTool } from '../../base/test-tools.js';
 import type { ExportView } from '../../service/playback/exports/export-jobs.js';
 import { makeTestClip } from '../simulators/camera/testing/clips.js';
+import { berthwatch } from './support/cli.js';
 import { FootageStage, greyPictures, nearest, run, TOKEN } from './support/footage-stage.js';
 
 const START = Date.parse('2026-01-05T10:00:00+08:00');
@@ -133,6 +134,24 @@ describe.skipIf(['ffmpeg', 'ffprobe', 'unzip'].map(haveTool).includes(false))('e
     writeFileSync(path, Buffer.from(await direct.arrayBuffer()));
     await check(path);
     expect((await stage.get('/api/visits/visit-2/export.zip')).status).toBe(404);
+  });
+
+  it('come to the command line too, checked against their hash', async () => {
+    const config = join(stage.folder, 'cli.yaml');
+    writeFileSync(config, `http: { token: ${TOKEN} }\n`);
+    const out = join(stage.folder, 'from-cli.mp4');
+    const common = ['--config', config, '--url', stage.url, '--by', '李四'];
+    const made = await berthwatch(['footage', 'export', '--camera', 'cam-h264', '--from', '2026-01-05 10:00:08', '--to', '2026-01-05T10:00:42+08:00', '--out', out, ...common]);
+    expect([made.code, made.errors]).toEqual([0, '']);
+    expect(made.lines[1]).toMatch(/^missing: 2026-01-05T10:00:10.000\+08:00 to 2026-01-05T10:00:40.000\+08:00: the test took the camera away$/);
+    await run('sha256sum', ['--check', '--status', `${out}.sha256`], stage.folder);
+    expect(await greyPictures(out)).toHaveLength(40);
+    const again = await berthwatch(['footage', 'export', '--camera', 'cam-h264', '--from', '0', '--to', '1', '--out', out, ...common]);
+    expect([again.code, again.errors]).toEqual([1, expect.stringMatching(/exists already/)]);
+    const zip = join(stage.folder, 'from-cli.zip');
+    expect((await berthwatch(['visit', 'export', 'visit-1', '--out', zip, ...common])).errors).toBe('');
+    expect((await run('unzip', ['-t', zip])).toString()).toMatch(/No errors detected/);
+    expect((await berthwatch(['footage', 'export', '--camera', 'cam-h264', '--from', '1', '--to', '2', '--out', `${out}2`, ...common])).errors).toMatch(/has no footage between/);
   });
 
   it('can be cancelled and deleted, are refused where there is nothing or no room, and leave an audit', async () => {

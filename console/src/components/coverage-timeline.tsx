@@ -122,14 +122,6 @@ export function CoverageTimeline({ day, view, marks, berths, at, selection, now,
             <rect key={gap.from} {...bar(gap.from, Math.min(gap.to ?? now, day.to))} y={BAR_TOP} height={BAR} fill="url(#hatch)" className="gap" />
           ))}
           {selection && inView(selection.from, selection.to) && <rect {...bar(selection.from, selection.to)} y={BAR_TOP - 4} height={BAR + 8} className="selection" />}
-          {berths.map((berth, i) => (
-            <g key={berth.id} className="lane">
-              <line x1="0" x2={width} y1={BAR_TOP + BAR + 8 + (i + 1) * LANE} y2={BAR_TOP + BAR + 8 + (i + 1) * LANE} />
-              <text x="4" y={BAR_TOP + BAR + 8 + i * LANE + 14}>
-                {berth.number}
-              </text>
-            </g>
-          ))}
           {marks.filter((mark) => inView(mark.enteredAt, mark.leftAt ?? now)).map((mark) => {
             const lane = berths.findIndex((berth) => berth.id === mark.berthId);
             if (lane < 0) return null;
@@ -147,6 +139,14 @@ export function CoverageTimeline({ day, view, marks, berths, at, selection, now,
               </g>
             );
           })}
+          {berths.map((berth, i) => (
+            <g key={berth.id} className="lane">
+              <line x1="0" x2={width} y1={BAR_TOP + BAR + 8 + (i + 1) * LANE} y2={BAR_TOP + BAR + 8 + (i + 1) * LANE} />
+              <text x="4" y={BAR_TOP + BAR + 8 + i * LANE + 14}>
+                {berth.number}
+              </text>
+            </g>
+          ))}
           {now > view.from && now < view.to && <line x1={x(now)} x2={x(now)} y1={BAR_TOP - 4} y2={height} className="now" />}
           {hover !== null && <line x1={x(hover)} x2={x(hover)} y1={BAR_TOP - 6} y2={height} className="hover" />}
           {at !== null && at >= view.from && at <= view.to && (

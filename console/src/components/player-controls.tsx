@@ -35,10 +35,10 @@ export function PlayerControls({ player, jumps, onJump, live }: { player: Footag
         {jump('+10s', t('forward10'), at === null ? undefined : at + 10_000)}
       </span>
       <span>
-        {jump('⇤🅿', t('previousVisit'), jumps.previousVisit === undefined ? undefined : jumps.previousVisit - 5_000)}
-        {jump('🅿⇥', t('nextVisit'), jumps.nextVisit === undefined ? undefined : jumps.nextVisit - 5_000)}
-        {jump('⇤▨', t('beforeGap'), jumps.beforeGap === undefined ? undefined : jumps.beforeGap - 5_000)}
-        {jump('▨⇥', t('afterGap'), jumps.afterGap)}
+        {jump(`⇤ ${t('visitMark')}`, t('previousVisit'), jumps.previousVisit === undefined ? undefined : jumps.previousVisit - 5_000)}
+        {jump(`${t('visitMark')} ⇥`, t('nextVisit'), jumps.nextVisit === undefined ? undefined : jumps.nextVisit - 5_000)}
+        {jump(`⇤ ${t('gap')}`, t('beforeGap'), jumps.beforeGap === undefined ? undefined : jumps.beforeGap - 5_000)}
+        {jump(`${t('gap')} ⇥`, t('afterGap'), jumps.afterGap)}
       </span>
       <span>
         <label>

@@ -108,8 +108,8 @@ function rest(sources: Partial<ApiSources>): ApiSources {
 }
 
 /** Runs a program; what it says on standard error is a failure. The server under test runs in this process: nothing here may block it. */
-export async function run(program: string, args: readonly string[]): Promise<Buffer> {
-  const { stdout, stderr } = await promisify(execFile)(program, args, { encoding: 'buffer', maxBuffer: 256 << 20, timeout: 60_000 });
+export async function run(program: string, args: readonly string[], cwd?: string): Promise<Buffer> {
+  const { stdout, stderr } = await promisify(execFile)(program, args, { encoding: 'buffer', maxBuffer: 256 << 20, timeout: 60_000, ...(cwd === undefined ? {} : { cwd }) });
   if (stderr.length > 0) throw new Error(`${program} says: ${stderr.toString()}`);
   return stdout;
 }
