@@ -62,6 +62,9 @@ export class AccessUnitAssembler {
   #chunks: Buffer[] = [];
   #size = 0;
   #marks: (TimeMark & { at: number })[] = [];
+  /** Pieces of `#chunks` that `beginsAnother` has looked through, and whether a picture's first slice was in them. */
+  #looked = 0;
+  #sliceSeen = false;
   #syntax: NalSyntax | null = null;
   #sets: ParameterSets | null = null;
   #reported = '';
@@ -100,12 +103,18 @@ export class AccessUnitAssembler {
 
   /** Whether this piece, with no time of its own, can only be the next picture's: it begins one, and the one in work has its slices. */
   beginsAnother(data: Buffer): boolean {
-    const syntax = this.#syntax;
     if (this.#size === 0 || !this.#startsUnit(data)) return false;
-    const bytes = Buffer.concat(this.#chunks, this.#size);
-    const holdsSlice = (of: NalSyntax): boolean => splitAnnexB(bytes).some(({ from }) => of.role(bytes, from) === 'first-slice');
+    // Each piece is looked through once: a sender that begins again and again must not have us read all of it every time.
+    if (this.#looked === 0) this.#sliceSeen = false;
+    for (; this.#looked < this.#chunks.length; this.#looked++) this.#sliceSeen ||= this.#holdsSlice(this.#chunks[this.#looked] as Buffer);
+    return this.#sliceSeen;
+  }
+
+  #holdsSlice(chunk: Buffer): boolean {
+    const spans = splitAnnexB(chunk);
     // Before the first parameter sets nobody knows the codec: whatever comes with them counts.
-    return syntax ? holdsSlice(syntax) : SYNTAXES.some((of) => splitAnnexB(bytes).some(({ from, to }) => of.format(bytes.subarray(from, to)) !== null) && holdsSlice(of));
+    const syntax = this.#syntax ?? SYNTAXES.find((of) => spans.some(({ from, to }) => of.format(chunk.subarray(from, to)) !== null));
+    return syntax !== undefined && spans.some(({ from }) => syntax.role(chunk, from) === 'first-slice');
   }
 
   /** Bytes were lost: the picture in work is gone, and so is everything up to the next keyframe. */
@@ -127,6 +136,7 @@ export class AccessUnitAssembler {
 
   #abandon(reason: DropReason): void {
     this.#chunks = [];
+    this.#looked = 0;
     this.#size = 0;
     this.#marks = [];
     this.#waiting = true;
@@ -150,6 +160,7 @@ export class AccessUnitAssembler {
     this.#detectCodec(bytes, spans);
     const starts = this.#pictureStarts(bytes, spans);
     this.#chunks = [];
+    this.#looked = 0;
     this.#marks = [];
     this.#size = 0;
     let nextMark = 0;
@@ -164,6 +175,7 @@ export class AccessUnitAssembler {
       if (last && keepLast) {
         const rest = bytes.subarray(codeAt);
         this.#chunks = [rest];
+        this.#looked = 0;
         this.#size = rest.length;
         this.#marks = [{ ...time, at: 0 }, ...marks.slice(nextMark).map((mark) => ({ ...mark, at: Math.max(0, mark.at - codeAt) }))];
         return;

@@ -101,7 +101,7 @@ export class Rfc4571Deframer {
     if (this.#ssrc === null || bytes.length < ends + 4 + RTP_HEADER || ends - at < 2 * RTP_HEADER) return null;
     const next = this.#headLength(bytes, ends);
     if (next === 0 || this.#judge(bytes, ends, next) !== 'bad') return null;
-    const inside = this.#searchNeedle(bytes.subarray(0, Math.min(bytes.length, ends + MAX_UNPROVEN)), at + 1, head, this.#needleOf(this.#ssrc), 8);
+    const inside = this.#searchNeedle(bytes, at + 1, head, this.#needleOf(this.#ssrc), 8, ends + head + RTP_HEADER);
     return inside?.sure && inside.at < ends ? inside.at : null;
   }
 
@@ -191,11 +191,12 @@ export class Rfc4571Deframer {
 
   /**
    * Looks for an RTP packet that has `needle` at `offset` and is followed by another one of the same SSRC: what stands
-   * before the hole's end may look like a header, but its length leads nowhere.
+   * before the hole's end may look like a header, but its length leads nowhere. Needles behind `until` are not looked for.
    */
-  #searchNeedle(bytes: Buffer, from: number, head: 2 | 4, needle: Buffer, offset: number): { at: number; sure: boolean } | null {
+  #searchNeedle(bytes: Buffer, from: number, head: 2 | 4, needle: Buffer, offset: number, until = bytes.length): { at: number; sure: boolean } | null {
     let open: number | null = null;
-    for (let hit = bytes.indexOf(needle, from); hit >= 0; hit = bytes.indexOf(needle, hit + 1)) {
+    const area = bytes.subarray(0, until);
+    for (let hit = area.indexOf(needle, from); hit >= 0; hit = area.indexOf(needle, hit + 1)) {
       const start = hit - offset;
       const at = start - head;
       if (at < from || (bytes[start] as number) >> 6 !== 2 || isRtcpType(bytes[start + 1] as number)) continue;

@@ -21,6 +21,8 @@ export class StreamTimeline {
   #lastPes: number | null = null;
   #lastRtp = -1;
   #stuck = 0;
+  /** Both clocks at the picture with which PES time last moved: from there RTP time goes on where PES time is stuck. */
+  #moved = { ticks: 0, rtpTicks: 0 };
 
   /** True once PES time stamps are what counts. */
   get usesPes(): boolean {
@@ -37,9 +39,11 @@ export class StreamTimeline {
       if (decode !== this.#lastPes) this.#stuck = 0;
       else if (moved) this.#stuck++;
     }
-    this.#lastPes = decode;
     const ticks = this.#pes.unwrap(decode);
-    if (this.#stuck >= STUCK_LIMIT) return { ticks: rtpTicks, offset: 0 };
+    if (decode !== this.#lastPes && this.#stuck < STUCK_LIMIT) this.#moved = { ticks, rtpTicks };
+    this.#lastPes = decode;
+    // The two clocks need not begin alike: the change from one to the other must not look like a jump of the stream.
+    if (this.#stuck >= STUCK_LIMIT) return { ticks: this.#moved.ticks + rtpTicks - this.#moved.rtpTicks, offset: 0 };
     return { ticks, offset: dts === null ? 0 : circularDelta(dts, pts, PTS_MODULUS) };
   }
 
