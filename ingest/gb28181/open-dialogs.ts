@@ -27,6 +27,7 @@ const MAX_LEFT_PER_DEVICE = 64;
 const MAX_LEFT = 20_000;
 const MAX_AGE_MS = 7 * 86_400_000;
 const MAX_ATTEMPTS = 5;
+const MAX_UNWRITTEN = 50_000;
 
 /**
  * Calls that a camera may still believe in: those of a former process, and those whose BYE was never confirmed. A camera that
@@ -41,6 +42,7 @@ export class OpenDialogs {
   #count = 0;
   /** Writes happen one after the other, in order. */
   #queue: Promise<void> = Promise.resolve();
+  #unwritten = 0;
 
   constructor(store: DialogStore | null, logger: Logger) {
     this.#store = store;
@@ -118,7 +120,9 @@ export class OpenDialogs {
   }
 
   #write(work: () => Promise<void> | undefined): void {
-    if (!this.#store) return;
-    this.#queue = this.#queue.then(work).catch((error: unknown) => this.#logger.warn({ error: messageOf(error) }, 'the list of open calls cannot be written'));
+    // A catalogue that does not answer for hours: then what is not written is not known after a crash, no more.
+    if (!this.#store || this.#unwritten >= MAX_UNWRITTEN) return;
+    this.#unwritten++;
+    this.#queue = this.#queue.then(work).finally(() => this.#unwritten--).catch((error: unknown) => this.#logger.warn({ error: messageOf(error) }, 'the list of open calls cannot be written'));
   }
 }

@@ -192,6 +192,7 @@ export class DeviceRecordings {
         to,
         speed: recording.speed,
         path,
+        keepsPart: recording.attempts >= MOST_ATTEMPTS,
         signal: running.abort.signal,
         onProgress: (progress) => {
           running.progress = progress;

@@ -16,6 +16,8 @@ export interface DownloadParts {
   speed: number;
   /** File that the pictures go into until they are complete. */
   path: string;
+  /** What came is kept also where the call broke off; else that is an error, and worth another attempt. */
+  keepsPart: boolean;
   signal: AbortSignal;
   onProgress(progress: DownloadProgress): void;
 }
@@ -87,10 +89,11 @@ export async function download(parts: DownloadParts): Promise<DownloadResult> {
       onEvent: () => undefined,
     });
     progress.announcedBytes = call.session.answer.fileSize;
+    const { keepsPart } = parts;
     const cancelWatch = watchProgress(clock, progress, stop);
     let how: { reason: string; complete: boolean | null };
     try {
-      how = await Promise.race([stopped, file.failed, call.ended.then(endedBy), aborted(signal)]);
+      how = await Promise.race([stopped, file.failed, call.ended.then((end) => endedBy(end, keepsPart)), aborted(signal)]);
     } finally {
       cancelWatch();
       await call.close();
@@ -123,8 +126,11 @@ function watchProgress(clock: Clock, progress: DownloadProgress, stop: (end: { r
   return () => cancel();
 }
 
-/** A device that says that it is done may have recorded less than was asked for: then the pictures tell. */
-function endedBy({ reason }: CallEnd): { reason: string; complete: null } {
+const BROKEN_OFF: readonly CallEnd['cause'][] = ['offline', 'lost', 'socket', 'replaced'];
+
+/** A device that says that it is done, or sends no more, may have recorded less than was asked for: then the pictures tell. */
+function endedBy({ cause, reason }: CallEnd, keepsPart: boolean): { reason: string; complete: null } {
+  if (BROKEN_OFF.includes(cause) && !keepsPart) throw new BerthwatchError('unavailable', 'DEVICE_RECORDING_BROKEN', `the download broke off: ${reason}`);
   return { reason, complete: null };
 }
 
