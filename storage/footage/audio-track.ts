@@ -14,6 +14,9 @@ export interface TrackRun {
 }
 
 const TICKS = 90_000;
+/** Samples a second that sound can have; others are damage. */
+const LEAST_RATE = 7_350;
+const MOST_RATE = 96_000;
 /** Time stamps of sound are coarse; nearer than this it simply goes on. Seconds. */
 const TOLERANCE = 0.12;
 /** Sound may arrive so late without being taken for silence. */
@@ -25,6 +28,7 @@ const LEAST_CARRY = 16;
 
 /** The format that a unit's sound is kept in. */
 export function keptFormat(unit: AudioUnit): AudioFormat | null {
+  if (!(unit.sampleRate >= LEAST_RATE && unit.sampleRate <= MOST_RATE)) return null;
   if (unit.codec !== 'aac') return unit.channels === 1 ? flacFormat(unit.sampleRate) : null;
   // More than two channels no street camera has; their silence would have to be made differently.
   if (unit.config === null || unit.config.length < 2 || unit.config.length > 64 || unit.channels > 2) return null;
@@ -59,7 +63,7 @@ export class AudioTrack {
     const end = ((endPts - this.#basePts) * rate) / TICKS;
     const start = this.#written;
     const samples: TrackRun['samples'] = [];
-    let pieces: Int16Array[] = this.#waiting.length > 0 ? [this.#waiting] : [];
+    const pieces: Int16Array[] = this.#waiting.length > 0 ? [this.#waiting] : [];
     let held = this.#waiting.length;
     const silence = (count: number): void => {
       if (this.format.codec === 'aac') for (let i = 0; i < Math.round(count / AAC_FRAME_SAMPLES); i++) this.#aac(samples, silentAac(this.format.channels));
@@ -88,7 +92,6 @@ export class AudioTrack {
     const missing = Math.floor(end - LAG * rate) - this.#written - held;
     if (missing > 0) silence(missing);
     if (this.format.codec === 'flac') this.#flac(samples, pieces, held);
-    pieces = [];
     if (samples.length === 0) return null;
     return { format: this.format, start, pts: this.#basePts + Math.round((start * TICKS) / rate), samples };
   }

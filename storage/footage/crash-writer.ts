@@ -37,6 +37,8 @@ async function record(task: CrashWriterTask): Promise<void> {
     void (async () => {
       for (const unit of syntheticUnits({ cameraId, gops: 5_000, unitsPerGop: 3, intervalMs: 100, startedAt: task.startedAt, seed: task.seed })) {
         log.append(unit);
+        // The first camera has sound.
+        if (cameraId === task.cameras[0]) log.appendAudio({ cameraId, codec: 'g711a', sampleRate: 8000, channels: 1, config: null, pts: unit.pts, capturedAt: unit.capturedAt, data: Buffer.alloc(800, unit.data[unit.data.length - 1]) });
         await sleep(systemClock, 2);
       }
     })();

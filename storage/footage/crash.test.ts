@@ -82,6 +82,10 @@ it(`has every GOP that was given out at its place after each of ${KILLS} SIGKILL
       found.set(`${camera} ${gop.position.segment} ${gop.position.gop}`, `${gop.startedAt} ${units.reduce((sum, unit) => crc32(unit.data, sum), 0)}`);
     }
     for (const [place, what] of given) if (place.startsWith(`${camera} `)) expect(found.get(place), place).toBe(what);
+    // Sound is where its pictures are, whole or not at all.
+    const sounds = await Promise.all(gops.map((gop) => gop.readAudio()));
+    if (camera === CAMERAS[0]) expect(sounds.filter((sound) => sound !== null).length).toBeGreaterThan(KILLS);
+    else expect(sounds.every((sound) => sound === null)).toBe(true);
     // Every row has its file and every file its row.
     const files = (await readdir(join(folder, 'log', 'cameras', camera))).map((name) => Number.parseInt(name, 10)).sort((a, b) => a - b);
     const known = await database.query<{ segment: number }>('SELECT segment FROM footage_segment WHERE camera_id = $1 ORDER BY segment', [camera]);
