@@ -98,11 +98,14 @@ export class HostClock {
     if (this.#unconfirmed > 0) this.#logger.warn({ lastFootage: at, aheadMs: ahead }, 'the host’s clock is more than a day beyond the newest footage: until a time server confirms it, for at most a day, footage is not deleted by its age');
   }
 
-  /** Unix ms, without what the clock was set forward unconfirmed, and put right by what time servers say. */
+  /**
+   * Unix ms, without what the clock was set forward unconfirmed, or is ahead of what time servers say. Never later than the clock: an
+   * answer over the network, which anybody could send, must not make footage look old.
+   */
   trustedNow(): number {
     const { clock, alarmMs } = this.#options;
     const best = this.#fresh;
-    if (best) return Math.abs(best.offsetMs) > alarmMs ? clock.now() + best.offsetMs : clock.now();
+    if (best) return clock.now() + (best.offsetMs < -alarmMs ? best.offsetMs : 0);
     if (this.#unconfirmed > 0 && clock.monotonic() - this.#unconfirmedSince > BELIEVED_MS) this.#unconfirmed = 0;
     return clock.now() - this.#unconfirmed;
   }
@@ -194,8 +197,9 @@ export class HostClock {
     }
     this.#silentSince = clock.monotonic();
     onTrouble('clock/servers', null);
-    this.#unconfirmed = 0;
     const best = chooseSample(samples);
+    this.#unconfirmed = best.offsetMs < -alarmMs ? -best.offsetMs : 0;
+    this.#unconfirmedSince = clock.monotonic();
     this.#best = { ...best, at: clock.now(), monotonic: clock.monotonic() };
     const spread = Math.max(...samples.map((s) => s.offsetMs)) - Math.min(...samples.map((s) => s.offsetMs));
     onTrouble('clock/disagree', spread > alarmMs ? `the time servers disagree by ${(spread / 1000).toFixed(1)} s (${samples.map((s) => `${s.server} ${(s.offsetMs / 1000).toFixed(1)} s`).join(', ')}): take out the wrong one` : null);
