@@ -319,6 +319,23 @@ describe.skipIf(!ready)('sessions with a simulated camera', () => {
       await until('no call is left', () => at.server.sessions().length === 0 && device.sessions.length === 0);
     });
 
+    it('whose device takes a speed and keeps its own tell where they truly are', async () => {
+      const at = await platform();
+      const device = await camera(at, { misbehaviour: { ignoresScale: true } });
+      const { playbacks, cameraId } = player(at);
+      const { id } = await playbacks.open({ cameraId, from: FROM, to: FROM + 600_000, stream: 'main' });
+      playbacks.read(id).resume();
+      const position = (): number => (playbacks.get(id).position ?? 0) - FROM;
+      await until('it plays', () => position() > 300);
+      await playbacks.steer(id, { speed: 4 });
+      const began = { at: performance.now(), position: position() };
+      await until('it plays on', () => position() > began.position + 1_200);
+      // Four times as fast would be done in 300 ms; a device that fell behind catches up at twice the speed.
+      expect(performance.now() - began.at).toBeGreaterThan(400);
+      expect(device.log.events('steered').at(-1)).toMatchObject({ method: 'PLAY', scale: '4.0' });
+      await playbacks.end(id);
+    });
+
     it.each([
       ['unknown', 'conflict', /does not take PAUSE by INFO/],
       ['refused', 'conflict', /took PAUSE but refuses it: 455/],
