@@ -8,12 +8,15 @@ import { program } from '../../base/program-root.js';
 import { haveTool } from '../../base/test-tools.js';
 import type { AccessUnit } from '../../ingest/access-unit.js';
 import type { AudioUnit } from '../../ingest/audio-unit.js';
+import { h264 } from '../../ingest/media/h264.js';
+import { splitAnnexB } from '../../ingest/media/nal-units.js';
 import { RtspSource } from '../../ingest/rtsp/rtsp-source.js';
 import { SiteSchema, type SiteCamera } from '../../service/config/site.js';
 import type { StreamStatus } from '../../service/live/live-stream.js';
 import { RtspStream } from '../../service/live/rtsp-stream.js';
 import { Mp4Clip } from '../simulators/camera/media/mp4-clip.js';
 import { nalUnits } from '../simulators/camera/media/nal.js';
+import { makeTestClip, temporaryFolder } from '../simulators/camera/testing/clips.js';
 import { RtspCamera, type RtspCameraOptions } from '../simulators/rtsp/rtsp-camera.js';
 
 const clip = (name: string): string => join(program.root, 'test', 'fixtures', 'scenes', `${name}.mp4`);
@@ -21,6 +24,16 @@ const CODECS = { h264: clip('day-parallel'), h265: clip('dusk-angled') } as cons
 
 /** The slices of a picture: parameter sets may be added on the way. */
 const slices = (annexB: Uint8Array): string => createHash('sha256').update(Buffer.concat(nalUnits(Buffer.from(annexB)).filter((unit) => [1, 5].includes((unit[0] as number) & 31)))).digest('hex');
+
+/** The size that a keyframe's parameter sets say. */
+function formatOf(unit: AccessUnit): string | null {
+  const data = Buffer.from(unit.data);
+  for (const { from, to } of splitAnnexB(data)) {
+    const format = h264.format(data.subarray(from, to));
+    if (format) return `${format.width}x${format.height}`;
+  }
+  return null;
+}
 
 let camera: RtspCamera | null = null;
 afterEach(async () => {
@@ -162,6 +175,21 @@ describe('RTSP', () => {
     for (let i = 1; i < units.length; i++) {
       expect((units[i] as AccessUnit).capturedAt).toBeGreaterThan((units[i - 1] as AccessUnit).capturedAt);
       expect((units[i] as AccessUnit).pts - (units[i - 1] as AccessUnit).pts).toBeLessThan(10 * 90_000);
+    }
+  });
+
+  it.skipIf(!haveTool('ffmpeg'))('another size in the middle begins with a keyframe that carries its parameter sets', async () => {
+    const folder = temporaryFolder();
+    try {
+      const other = makeTestClip(folder.path, 'h264', { seconds: 2, gop: 25, size: '320x240' });
+      const url = await serve({ misbehaviour: { otherClip: { after: 30, clip: other } } });
+      const units = await take(source(url), 70);
+      const sizes = units.map((unit) => (unit.keyframe ? formatOf(unit) : null));
+      expect([...new Set(sizes.filter((size) => size !== null))]).toEqual(['1920x1080', '320x240']);
+      expect(sizes[30]).toBe('320x240');
+      for (let i = 1; i < units.length; i++) expect((units[i] as AccessUnit).pts - (units[i - 1] as AccessUnit).pts).toBe(3600);
+    } finally {
+      folder.remove();
     }
   });
 

@@ -25,6 +25,8 @@ export interface RtspCameraOptions {
     oneSession?: boolean;
     /** From the nth picture of a session on, its clock is set back by an hour. */
     clockJumpAfter?: number;
+    /** From so many pictures of a session on, this clip of the same codec is shown: another size, other parameter sets. */
+    otherClip?: { after: number; clip: string };
     /** After so many pictures of a session nothing more is sent. */
     silentAfter?: number;
     /** After so many pictures of a session the connection is closed. */
@@ -119,6 +121,7 @@ class Session implements PictureSink {
   readonly #tone: ToneSource | null;
   readonly #random = new SeededRandom(7);
   readonly #onPlay: () => void;
+  #other: Mp4Clip | null = null;
   #pictures = 0;
 
   constructor(socket: Socket, options: RtspCameraOptions, clip: Mp4Clip, requests: string[], onClosed: () => void, onPlay: () => void) {
@@ -156,7 +159,10 @@ class Session implements PictureSink {
     if (this.#pictures > hangUpAfter) return this.close();
     if (this.#pictures > silentAfter) return;
     if (this.#pictures === (this.#options.misbehaviour?.clockJumpAfter ?? -1)) this.#video.timestamp = (this.#video.timestamp - 3600 * 90_000) >>> 0;
-    const parts = payloads(this.#clip.codec, picture.annexB);
+    const { otherClip } = this.#options.misbehaviour ?? {};
+    if (otherClip && this.#pictures > otherClip.after) this.#other ??= Mp4Clip.open(otherClip.clip);
+    const shown = this.#other ? this.#other.picture((this.#pictures - (otherClip?.after ?? 0) - 1) % this.#other.length) : picture;
+    const parts = payloads(this.#clip.codec, shown.annexB);
     parts.forEach((payload, i) => this.#send(this.#video, payload, i === parts.length - 1));
     this.#video.timestamp = (this.#video.timestamp + picture.duration) >>> 0;
     const sound = this.#tone?.next(picture.duration);
