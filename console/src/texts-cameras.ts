@@ -57,6 +57,8 @@ export const CAMERA_TEXTS = {
   height: ['架设高度', 'Mounting height'],
   place: ['经纬度', 'Place'],
   make: ['厂商 / 型号', 'Make'],
+  keepalive: ['心跳', 'keepalive'],
+  clockOff: ['设备时钟偏差', 'clock off by'],
   firmware: ['固件', 'Firmware'],
   notes: ['备注', 'Notes'],
   lossStrangers: ['丢包 / 陌生包', 'Lost / strange packets'],

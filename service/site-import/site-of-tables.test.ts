@@ -166,6 +166,10 @@ describe('a sheet with faults', () => {
     expect(siteOfTables([{ sheet: 'Sheet1', rows: [['a', 'b'], ['1', '2']] }], EMPTY).problems.list).toMatchObject([{ row: null, en: expect.stringContaining('no table of berths') as string }]);
   });
 
+  it('does not take a header alone for an empty site', () => {
+    expect(lines([])).toEqual(['- -']);
+  });
+
   it('keeps count of more problems than it lists', () => {
     const { problems } = read(Array.from({ length: 3_000 }, (_, i) => row({ 相机编号: `c${i}`, 泊位编号: `${i}`, 画面宽: 'x' })));
     expect(problems.list).toHaveLength(1_000);

@@ -249,6 +249,8 @@ class TableReader {
       tidy(camera);
       if (camera.berths.length === 0) this.#problems.add({ sheet: camera.sheet.name, row: camera.row, column: CAMERA_ID.zh, value: String(camera.doc.id) }, { zh: '该相机没有泊位，每个泊位写一行', en: 'this camera has no berth: write one row a berth' });
     }
+    // A header alone would take out everything there is.
+    if (cameras.length === 0 && this.#problems.total === 0) this.#problems.add({ sheet: null, row: null, column: null }, { zh: '表中没有任何泊位行；要清空站点请导入 YAML 文件', en: 'the table has no berth at all; import a YAML file to empty a site' });
     const lots: Draft[] = [...this.#lots.values()];
     const otherLots = this.#current.lots.filter((lot) => !this.#lots.has(lot.code));
     for (const lot of lots) this.#check(lot, LotSchema.safeParse(lot.doc));

@@ -69,6 +69,8 @@ describe.skipIf(!haveTool('chromium'))('the pages about cameras', () => {
     expect(await page.locator('.picture polygon').count()).toBe(12);
     const facts = await page.locator('.facts-list').textContent();
     for (const text of ['H.264', 'Mb/s', '周一二三四五 07:30–21:30', '6.5 m', '37020200001320000001', '主码流 + 子码流', '交警箱取电']) expect(facts).toContain(text);
+    await page.getByText('GB/T 28181-2016').waitFor();
+    expect(await page.locator('.control').textContent()).toMatch(/UDP 10\.0\.3\.17:5060.*固件 V5\.7\.3.*设备时钟偏差 -42 s.*set NTP/);
     await page.screenshot({ path: join(shots, 'camera.png'), fullPage: true });
     await page.goto(`${url}#/cameras/no-such`);
     await page.getByText('没有这台相机').waitFor();

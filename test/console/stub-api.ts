@@ -128,6 +128,9 @@ export class StubApi {
     if (pathname === '/api/status') return json({ version: '0', startedAt: now - 86_400_000, now, problems: this.#problems(now), platforms: [], counts: { visits: 4_812, openVisits: 1_604, pictures: 33_700, pendingEvidence: 0 } });
     if (pathname === '/api/cameras') return json(Array.from({ length: this.#cameras }, (_, i) => camera(i, now)));
     if (pathname === '/api/devices/unused-channels') return json([{ deviceId: '37020200001180000001', channelId: '37020200001320000900', name: '大门西侧', manufacturer: 'ACME', model: 'IPC-2', deviceOnline: true, channelOnline: true, longitude: null, latitude: null }]);
+    if (request.method === 'GET' && /^\/api\/devices\/\d{20}$/.test(pathname)) {
+      return json({ transport: 'UDP', source: { host: '10.0.3.17', port: 5060 }, edition: '2016', userAgent: 'cam/1', info: { manufacturer: 'ACME', model: 'HP-4K', firmware: 'V5.7.3' }, lastKeepaliveAt: now - 20_000, clockOffsetMs: -42_000, problems: ['its clock is 42 s behind: set NTP on it'] });
+    }
     if (pathname === '/api/site/import') {
       if (searchParams.get('name')?.includes('faults')) return json({ error: 'SITE_PROBLEMS', message: 'problems', problems: PROBLEMS, total: PROBLEMS.length }, 400);
       const applied = searchParams.get('dryRun') !== '1';

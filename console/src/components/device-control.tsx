@@ -1,7 +1,40 @@
 import { useEffect, useRef, useState } from 'react';
-import { call, send, type CameraState } from '../api.js';
+import { call, get, send, type CameraState } from '../api.js';
+import { clockTime } from '../format.js';
 import { useTexts } from './language.js';
 import type { TextKey } from '../texts.js';
+
+/** What the service knows of the device behind a camera. */
+interface DeviceState {
+  transport: string | null;
+  source: { host: string; port: number } | null;
+  edition: string | null;
+  userAgent: string | null;
+  info: { manufacturer: string | null; model: string | null; firmware: string | null } | null;
+  lastKeepaliveAt: number | null;
+  clockOffsetMs: number | null;
+  problems: string[];
+}
+
+const DEVICE_EVERY_MS = 20_000;
+
+/** The device, asked for every now and then; null while nothing is known. */
+function useDevice(deviceId: string | null): DeviceState | null {
+  const [device, setDevice] = useState<DeviceState | null>(null);
+  useEffect(() => {
+    setDevice(null);
+    if (deviceId === null) return;
+    const abort = new AbortController();
+    const load = (): void => void get<DeviceState>(`/api/devices/${deviceId}`, abort.signal).then(setDevice, () => undefined);
+    load();
+    const timer = setInterval(load, DEVICE_EVERY_MS);
+    return () => {
+      abort.abort();
+      clearInterval(timer);
+    };
+  }, [deviceId]);
+  return device;
+}
 
 type Move = { pan?: 'left' | 'right'; tilt?: 'up' | 'down'; zoom?: 'in' | 'out' };
 
@@ -28,6 +61,7 @@ export function DeviceControl({ camera }: { camera: CameraState }) {
   const [picture, setPicture] = useState<{ url: string; source: string } | null>(null);
   useEffect(() => () => void (picture && URL.revokeObjectURL(picture.url)), [picture]);
   const gb = camera.gb28181;
+  const known = useDevice(gb?.deviceId ?? null);
   if (gb === null) return <p className="empty">{t('controlOnlyGb')}</p>;
   const device = `/api/devices/${gb.deviceId}`;
   const channel = `${device}/channels/${gb.channelId}`;
@@ -53,6 +87,27 @@ export function DeviceControl({ camera }: { camera: CameraState }) {
   return (
     <div className="control">
       <h3>{t('control')}</h3>
+      {known && (
+        <p className="device-line">
+          {[
+            known.source && `${known.transport ?? ''} ${known.source.host.includes(':') ? `[${known.source.host}]` : known.source.host}:${known.source.port}`,
+            known.edition && `GB/T 28181-${known.edition}`,
+            [known.info?.manufacturer, known.info?.model].filter((part) => part != null).join(' ') || known.userAgent,
+            known.info?.firmware && `${t('firmware')} ${known.info.firmware}`,
+            known.lastKeepaliveAt !== null && `${t('keepalive')} ${clockTime(known.lastKeepaliveAt)}`,
+            known.clockOffsetMs !== null && Math.abs(known.clockOffsetMs) > 1_000 && `${t('clockOff')} ${(known.clockOffsetMs / 1000).toFixed(0)} s`,
+          ]
+            .filter((part) => typeof part === 'string' && part !== '')
+            .join(' · ')}
+        </p>
+      )}
+      {known && known.problems.length > 0 && (
+        <ul className="troubles">
+          {known.problems.map((text) => (
+            <li key={text}>{text}</li>
+          ))}
+        </ul>
+      )}
       <div className="control-row">
         <PtzPad disabled={!camera.online} onMove={(key, move) => void tell(t(key), `${channel}/ptz`, { kind: 'move', ...move, panSpeed: SPEED, tiltSpeed: SPEED, zoomSpeed: ZOOM_SPEED })} onStop={() => void tell(t('ptz'), `${channel}/ptz`, { kind: 'stop' })} />
         <div className="control-buttons">
