@@ -11,6 +11,8 @@ export function createMetrics() {
     bytesReceived: new Counter({ name: 'berthwatch_access_unit_bytes_total', help: 'Bytes of coded pictures received', labelNames: ['camera'], registers }),
     mediaEvents: new Counter({ name: 'berthwatch_media_events_total', help: 'Loss, damage, strangers and other media events', labelNames: ['camera', 'event'], registers }),
     sessions: new Counter({ name: 'berthwatch_sessions_total', help: 'Media sessions by how they ended', labelNames: ['camera', 'outcome'], registers }),
+    sharedMedia: new Gauge({ name: 'berthwatch_shared_media', help: 'The shared media port since it was opened: streams, connections, and what belonged to nobody', labelNames: ['what'], registers }),
+    strangerRequests: new Gauge({ name: 'berthwatch_stranger_requests', help: 'SIP requests for calls that were not the sender’s, since the start', registers }),
     gopsAnalysed: new Counter({ name: 'berthwatch_gops_analysed_total', help: 'GOPs analysed', labelNames: ['camera'], registers }),
     gopsPassed: new Counter({ name: 'berthwatch_gops_passed_total', help: 'GOPs not analysed because they were captured outside the time windows of their camera', labelNames: ['camera'], registers }),
     detailFrames: new Counter({ name: 'berthwatch_detail_frames_total', help: 'Pictures between key frames that were analysed because something changed', labelNames: ['camera'], registers }),

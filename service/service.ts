@@ -270,6 +270,7 @@ export class BerthwatchService {
       server: this.#gb,
       calls: this.#calls,
       retry: { firstMs: gb28181.retry.first, longestMs: gb28181.retry.longest },
+      onEnd: (cause) => this.#metrics.sessions.inc({ camera: camera.id, outcome: cause }),
       onMediaEvent: (event: MediaEvent) => this.#metrics.mediaEvents.inc({ camera: camera.id, event: event.type }),
     });
   }
@@ -410,6 +411,8 @@ export class BerthwatchService {
   #check(core: Core): void {
     core.check();
     this.#metrics.problems.set(this.#problems.list().length);
+    for (const [what, value] of Object.entries(this.#calls?.shared ?? {})) if (what !== 'port') this.#metrics.sharedMedia.set({ what }, value as number);
+    this.#metrics.strangerRequests.set(this.#gb?.stats.strangerRequests ?? 0);
     this.#metrics.devicesOnline.set(this.#gb?.devices().filter((device) => device.online).length ?? 0);
     for (const link of this.#links) {
       void link.counts().then(

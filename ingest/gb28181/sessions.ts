@@ -229,7 +229,9 @@ export class Sessions {
     const ofChannel = (sessions: InviteSession[]): InviteSession[] => sessions.filter((session) => session.channelId === channelId);
     const meant = [byCall, ofChannel(recordings), recordings.length === 1 ? recordings : [], ofChannel(ofDevice)].find((sessions) => sessions.length > 0) ?? [];
     for (const session of meant) {
-      const end = (): void => void this.#endBy(session, 'finished', 'the camera said that the media ended');
+      const end = (): void => {
+        if (!session.ended) void this.#endBy(session, 'finished', 'the camera said that the media ended');
+      };
       // BYE may cut off what a device has yet in its buffers.
       if (session.request.recording) this.#options.clock.after(FINISH_GRACE_MS, end);
       else end();

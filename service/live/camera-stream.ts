@@ -8,7 +8,7 @@ import type { MediaReceiver } from '../../ingest/media/media-receiver.js';
 import type { SiteCamera } from '../config/site.js';
 import { contentNote } from './content-note.js';
 import { NO_STREAM, type LiveStream, type StreamStatus, type UnitSink } from './live-stream.js';
-import type { MediaCall, MediaCalls } from './media-calls.js';
+import type { CallEnd, MediaCall, MediaCalls } from './media-calls.js';
 import { Wake } from './wake.js';
 
 export interface CameraStreamOptions {
@@ -23,6 +23,8 @@ export interface CameraStreamOptions {
   retry: { firstMs: number; longestMs: number };
   onState: (status: StreamStatus) => void;
   onMediaEvent: (event: MediaEvent) => void;
+  /** A call has ended, or (`refused`) there was none. */
+  onEnd?: (cause: CallEnd['cause'] | 'refused') => void;
 }
 
 /**
@@ -80,7 +82,10 @@ export class CameraStream implements LiveStream {
         await this.#online.wait(signal);
         continue;
       }
-      const reason = await this.#session(signal).catch((error: unknown) => messageOf(error));
+      const reason = await this.#session(signal).catch((error: unknown) => {
+        if (!signal.aborted) this.#options.onEnd?.('refused');
+        return messageOf(error);
+      });
       if (signal.aborted) return;
       if (this.#status.state === 'streaming') pause = retry.firstMs;
       logger.warn({ cameraId: camera.id, reason, retryInMs: pause }, 'no stream from the camera');
@@ -96,6 +101,7 @@ export class CameraStream implements LiveStream {
   async #session(signal: AbortSignal): Promise<string> {
     const { camera, stream, calls, sink, logger } = this.#options;
     this.#set({ state: 'inviting', codec: null });
+    const { onEnd } = this.#options;
     const call = await calls.open({
       camera,
       stream,
@@ -118,7 +124,7 @@ export class CameraStream implements LiveStream {
     try {
       const aborted = new Promise<string>((resolve) => signal.addEventListener('abort', () => resolve('the service is stopping'), { once: true }));
       if (signal.aborted) return 'the service is stopping';
-      return await Promise.race([call.ended.then(({ reason }) => reason), aborted]);
+      return await Promise.race([call.ended.then(({ cause, reason }) => (onEnd?.(cause), reason)), aborted]);
     } finally {
       this.#call = null;
       await call.close();
