@@ -68,6 +68,7 @@ class Subscription {
 
 const FIRST_RETRY_MS = 60_000;
 const LONGEST_RETRY_MS = 1_800_000;
+const LAST_NOTIFY_MS = 32_000;
 /** Statuses by which a device says that it does not know SUBSCRIBE, or not to this. */
 const REFUSALS = new Set([400, 403, 404, 405, 415, 420, 423, 488, 489, 501, 603, 606]);
 
@@ -84,6 +85,8 @@ export class Subscriptions {
   readonly #nextSn: () => number;
   readonly #byDevice = new Map<Device, Map<SubscriptionKind, Subscription>>();
   readonly #byCallId = new Map<string, Subscription>();
+  /** Subscriptions that were cancelled a moment ago. */
+  readonly #ending = new Map<string, { device: Device; localTag: string | null }>();
   #eventId = 0;
   #closed = false;
 
@@ -133,9 +136,13 @@ export class Subscriptions {
   async unsubscribe(device: Device, kind: SubscriptionKind): Promise<void> {
     const entry = this.#byDevice.get(device)?.get(kind);
     if (!entry) return;
-    const { dialog } = entry;
+    const { dialog, callId, localTag } = entry;
     this.#drop(entry, 'ended', null);
-    if (dialog) await this.#cancel(entry, dialog);
+    if (!dialog) return;
+    // RFC 6665 4.1.2.3: the device confirms the end by a last NOTIFY.
+    this.#ending.set(callId, { device, localTag });
+    this.#options.clock.after(LAST_NOTIFY_MS, () => this.#ending.delete(callId));
+    await this.#cancel(entry, dialog);
   }
 
   /** Tells the devices, without waiting longer than a moment. */
@@ -153,7 +160,13 @@ export class Subscriptions {
   /** A NOTIFY. */
   receive(incoming: IncomingRequest): void {
     const { request, flow } = incoming;
-    const entry = this.#byCallId.get(request.headers.get('call-id') ?? '');
+    const callId = request.headers.get('call-id') ?? '';
+    const entry = this.#byCallId.get(callId);
+    const ending = this.#ending.get(callId);
+    if (ending && tagOf(request.headers.get('to')) === ending.localTag && ending.device.source.host === flow.remote.host) {
+      incoming.respond({ status: 200 });
+      return;
+    }
     // Our tag was told to the device alone; that it must also speak from its proven host costs nothing.
     if (!entry || tagOf(request.headers.get('to')) !== entry.localTag || entry.device.source.host !== flow.remote.host) {
       incoming.respond({ status: 481, reason: 'Subscription does not exist' });

@@ -209,7 +209,8 @@ describe.skipIf(!ready)('a device that is asked, told and subscribed to', () => 
     await server.services.control(DEVICE, DEVICE, { kind: 'reboot' });
     await camera.log.waitFor('control', ({ command }) => command === 'reboot');
     await until('subscribed again', () => camera.notifier.kinds.length === 3 && camera.log.events('subscribe').length >= before + 3);
-    expect(server.services.subscriptions(DEVICE).map(({ state }) => state)).toEqual(['active', 'active', 'active']);
+    await until('all active', () => server.services.subscriptions(DEVICE).every(({ state }) => state === 'active'));
+    expect(server.services.subscriptions(DEVICE)).toHaveLength(3);
   });
 
   describe.each(['udp', 'tcp'] as const)('subscriptions over %s', (signalling) => {
@@ -235,6 +236,7 @@ describe.skipIf(!ready)('a device that is asked, told and subscribed to', () => 
       expect(camera.notifier.kinds).toEqual(['Alarm']);
       await server.services.unsubscribe(DEVICE, 'Alarm');
       expect(await camera.log.waitFor('subscribe', ({ expires }) => expires === 0)).toMatchObject({ callId: first.callId });
+      expect(await camera.log.waitFor('notified', ({ state }) => String(state).startsWith('terminated'))).toMatchObject({ status: 200 });
       expect(camera.notifier.kinds).toEqual([]);
       expect(server.services.subscriptions(DEVICE)).toMatchObject([{ kind: 'Alarm', state: 'ended' }]);
     });

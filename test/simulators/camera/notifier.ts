@@ -159,7 +159,7 @@ export class Notifier {
       })
       .then(
         (response) => {
-          this.log.emit('notified', { kind: subscription.kind, status: response.status });
+          this.log.emit('notified', { kind: subscription.kind, state, status: response.status });
           // RFC 6665 4.2.2: a platform that does not know the subscription ends it.
           if (response.status === 481) this.end(subscription.callId);
         },
