@@ -1,3 +1,5 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { haveTool } from '../../base/test-tools.js';
 import { MEDIA_TRANSPORTS } from '../../ingest/media/media-transport.js';
@@ -8,7 +10,11 @@ interface Camera {
   stream: { state: string; codec: string | null; strangers: number; diagnosis: string | null };
 }
 
-const CAMERAS = MEDIA_TRANSPORTS.flatMap((transport) => [{ transport }, { transport, codec: 'h265' as const }]);
+/** All but one of them send sound; of the last one it is switched off. */
+const CAMERAS = MEDIA_TRANSPORTS.flatMap((transport) => [
+  { transport, sound: 'g711a' as const },
+  { transport, codec: 'h265' as const, ...(transport === 'udp' ? {} : { sound: 'g711u' as const }), audio: transport !== 'tcp-active' },
+]);
 
 /** Every way that media can come, side by side in one service, each with both codecs. */
 describe.skipIf(!haveTool('ffmpeg'))('media transports', () => {
@@ -28,6 +34,12 @@ describe.skipIf(!haveTool('ffmpeg'))('media transports', () => {
     for (const { id } of all) {
       const before = await street.analysedTo(id);
       await until(`later pictures of ${id}`, async () => (await street.analysedTo(id)) > before + 2_000);
+    }
+    for (const [i, { sound, audio = true }] of (CAMERAS as { sound?: string; audio?: boolean }[]).entries()) {
+      const folder = join(street.folder, 'data', 'footage', 'cameras', `cam-${i + 1}`);
+      const files = readdirSync(folder).map((name) => readFileSync(join(folder, name)));
+      expect(files.length).toBeGreaterThan(0);
+      expect(files.some((bytes) => bytes.includes('fLaC')), `sound of cam-${i + 1}`).toBe(sound !== undefined && audio);
     }
   });
 });

@@ -25,7 +25,7 @@ export const HEIGHT = 360;
 
 export interface StreetOptions {
   /** One camera each, named `cam-1`, `cam-2`, … */
-  cameras: readonly { transport: MediaTransportKind; codec?: 'h264' | 'h265'; streams?: object }[];
+  cameras: readonly { transport: MediaTransportKind; codec?: 'h264' | 'h265'; streams?: object; sound?: 'g711a' | 'g711u'; audio?: boolean }[];
   /** The host's clock, for tests that set it. */
   clock?: Clock;
   /** What the configuration says of the footage, beside short segments. */
@@ -136,11 +136,11 @@ export class Street {
     for (const platform of this.config.platforms) platform.baseUrl = this.city.baseUrl;
     await this.startService();
     await this.service.importSite(this.site);
-    for (const [i, { codec = 'h264' }] of this.#options.cameras.entries()) {
+    for (const [i, { codec = 'h264', sound = null }] of this.#options.cameras.entries()) {
       const camera = new CameraSimulator({
         server: { id: SERVER_ID, domain: SERVER_ID.slice(0, 10), port: this.sipPort },
         device: { id: deviceId(i), password: PASSWORD },
-        channels: [{ id: deviceId(i), clip: makeTestClip(this.folder, codec, { seconds: 4, gop: 25, size: `${WIDTH}x${HEIGHT}` }) }],
+        channels: [{ id: deviceId(i), clip: makeTestClip(this.folder, codec, { seconds: 4, gop: 25, size: `${WIDTH}x${HEIGHT}` }), audio: sound }],
         registration: { keepaliveMs: 2_000, backoffMinMs: 200, backoffMaxMs: 1_000 },
         playback: { timeline: 'held', loop: true },
       });
@@ -243,12 +243,13 @@ export class Street {
       widthM: 2.5,
       drivingDirection: [0, -1],
     });
-    const camera = (id: number, gb28181: object | null, streams: object = {}) => ({
+    const camera = (id: number, gb28181: object | null, streams: object = {}, audio = true) => ({
       id: `cam-${id}`,
       name: `Camera ${id}`,
       deviceNumber: `T-${id}`,
       gb28181,
       streams,
+      audio,
       lot: LOT,
       roadSection: '测试路',
       direction: '由东向西',
@@ -259,7 +260,7 @@ export class Street {
     return SiteSchema.parse({
       lots: [{ code: LOT, name: 'Test', tariff: { freeMinutes: 0, unitMinutes: 30, unitFen: 200 } }],
       cameras: [
-        ...this.#options.cameras.map(({ transport, streams }, i) => camera(i + 1, { deviceId: deviceId(i), channelId: deviceId(i), transport }, streams)),
+        ...this.#options.cameras.map(({ transport, streams, audio }, i) => camera(i + 1, { deviceId: deviceId(i), channelId: deviceId(i), transport }, streams, audio)),
         // Without a device: what tests tell themselves is told in its name.
         camera(9, null),
       ],
