@@ -31,6 +31,7 @@ describe('the API of what cameras recorded', () => {
         list: called('list', [recording]),
         get: called('get', recording),
         remove: called('remove', undefined),
+        info: () => Promise.resolve({ key: 'k', size: 10, contentType: 'video/mp4', sha256: 'ab', storedAt: 1 }),
         content: (_id: string, range?: ByteRange) =>
           Promise.resolve({ info: { key: 'k', size: 10, contentType: 'video/mp4', sha256: 'ab', storedAt: 1 }, body: Readable.from([BYTES.subarray(range?.from ?? 0, (range?.to ?? 9) + 1)]) }),
       },
@@ -76,6 +77,9 @@ describe('the API of what cameras recorded', () => {
     expect(await get('bytes=-3')).toEqual([206, '789', 'bytes 7-9/10']);
     expect((await get('bytes=10-'))[0]).toBe(416);
     expect(await get('bytes=1-2,4-5')).toEqual([200, '0123456789', undefined]);
+    const head = await app.inject({ method: 'HEAD', url });
+    expect([head.statusCode, head.headers['content-length'], head.body]).toEqual([200, '10', '']);
+    expect((await app.inject({ method: 'HEAD', url: `/api/device-playbacks/${ID}/stream.mp4` })).statusCode).toBe(404);
   });
 
   it('begins, steers and streams playbacks', async () => {

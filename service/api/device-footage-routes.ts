@@ -8,7 +8,7 @@ import { ErrorAnswer } from './schemas.js';
 
 /** What cameras recorded by themselves. */
 export interface DeviceFootageSources {
-  recordings: Pick<DeviceRecordings, 'request' | 'list' | 'get' | 'remove' | 'content'>;
+  recordings: Pick<DeviceRecordings, 'request' | 'list' | 'get' | 'remove' | 'info' | 'content'>;
   playbacks: Pick<DevicePlaybacks, 'open' | 'list' | 'get' | 'read' | 'steer' | 'end'>;
 }
 
@@ -92,18 +92,14 @@ export function addDeviceFootageRoutes(app: App, { recordings, playbacks }: Devi
     { schema: { tags, description: 'Its pictures; takes Range', params: IdParams, response: { 200: Mp4, 206: Mp4, ...errors } } },
     async (request, reply) => {
       const { id } = request.params;
-      const whole = await recordings.content(id);
-      const { size } = whole.info;
+      const { size, sha256 } = await recordings.info(id);
       const range = readRange(request.headers.range, size);
-      reply.type('video/mp4').header('accept-ranges', 'bytes').header('cache-control', 'private').header('etag', `"${whole.info.sha256}"`);
+      reply.type('video/mp4').header('accept-ranges', 'bytes').header('cache-control', 'private').header('etag', `"${sha256}"`);
       if (range === 'beyond') return reply.code(416).header('content-range', `bytes */${size}`).send();
-      if (!range) return reply.header('content-length', size).send(Readable.from(whole.body));
-      const part = await recordings.content(id, range);
-      return reply
-        .code(206)
-        .header('content-range', `bytes ${range.from}-${range.to}/${size}`)
-        .header('content-length', range.to - range.from + 1)
-        .send(Readable.from(part.body));
+      reply.header('content-length', range ? range.to - range.from + 1 : size);
+      if (range) reply.code(206).header('content-range', `bytes ${range.from}-${range.to}/${size}`);
+      if (request.method === 'HEAD') return reply.send(Readable.from([]));
+      return reply.send(Readable.from((await recordings.content(id, range ?? undefined)).body));
     },
   );
 
@@ -146,7 +142,8 @@ export function addDeviceFootageRoutes(app: App, { recordings, playbacks }: Devi
 
   app.get(
     '/api/device-playbacks/:id/stream.mp4',
-    { schema: { tags, description: 'Its pictures as they come, from the beginning, for one reader; the playback ends when the reader goes away', params: IdParams, response: { 200: Mp4, 404: ErrorAnswer, 409: ErrorAnswer } } },
+    // Its one reader shall not be somebody who only asks for the headers.
+    { exposeHeadRoute: false, schema: { tags, description: 'Its pictures as they come, from the beginning, for one reader; the playback ends when the reader goes away', params: IdParams, response: { 200: Mp4, 404: ErrorAnswer, 409: ErrorAnswer } } },
     async (request, reply) => {
       const stream = playbacks.read(request.params.id);
       return reply.type('video/mp4').header('cache-control', 'no-store').header('x-accel-buffering', 'no').send(stream);

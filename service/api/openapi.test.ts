@@ -46,7 +46,7 @@ function sources(feed: Feed): ApiSources {
     importSite: () => Promise.resolve({ lots: 1, cameras: 0, berths: 0, removedCameras: [], endedVisits: [] }),
     devices: fakeDevices(),
     deviceFootage: {
-      recordings: { request: () => Promise.reject(new Error('none')), list: () => Promise.resolve([]), get: () => Promise.reject(new Error('none')), remove: () => Promise.resolve(), content: () => Promise.reject(new Error('none')) },
+      recordings: { request: () => Promise.reject(new Error('none')), list: () => Promise.resolve([]), get: () => Promise.reject(new Error('none')), remove: () => Promise.resolve(), info: () => Promise.reject(new Error('none')), content: () => Promise.reject(new Error('none')) },
       playbacks: { open: () => Promise.reject(new Error('none')), list: () => [], get: () => fail(), read: () => fail(), steer: () => Promise.reject(new Error('none')), end: () => Promise.resolve() },
     },
     storage: {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { Clock } from '../../base/clock.js';
 import { BerthwatchError, messageOf } from '../../base/errors.js';
 import type { Logger } from '../../base/logger.js';
-import type { ByteRange, ObjectContent, ObjectStore } from '../../storage/objects/object-store.js';
+import type { ByteRange, ObjectContent, ObjectInfo, ObjectStore } from '../../storage/objects/object-store.js';
 import type { SiteCamera } from '../config/site.js';
 import type { MediaCalls } from '../live/media-calls.js';
 import { download, type DownloadProgress } from './download.js';
@@ -124,11 +124,22 @@ export class DeviceRecordings {
     await records.remove(id);
   }
 
-  /** @throws BerthwatchError not-found, conflict (it is not there yet), bad-input (a range beyond its end) */
+  /** Its file. @throws BerthwatchError not-found, conflict (it is not there yet) */
+  async info(id: string): Promise<ObjectInfo> {
+    const info = await this.#options.objects.head(await this.#keyOf(id));
+    if (!info) throw new BerthwatchError('not-found', 'DEVICE_RECORDING_GONE', `the file of device recording ${id} is not in the object store any more: delete the recording and ask for it again`);
+    return info;
+  }
+
+  /** To be read once. @throws BerthwatchError as `info`; bad-input (a range beyond its end) */
   async content(id: string, range?: ByteRange): Promise<ObjectContent> {
-    const recording = await this.#one(id);
-    if (recording.objectKey === null) throw new BerthwatchError('conflict', 'DEVICE_RECORDING_NOT_THERE', `recording ${id} is ${recording.state}${recording.note ? `: ${recording.note}` : ''}`);
-    return this.#options.objects.get(recording.objectKey, range);
+    return this.#options.objects.get(await this.#keyOf(id), range);
+  }
+
+  async #keyOf(id: string): Promise<string> {
+    const { objectKey, state, note } = await this.#one(id);
+    if (objectKey === null) throw new BerthwatchError('conflict', 'DEVICE_RECORDING_NOT_THERE', `recording ${id} is ${state}${note ? `: ${note}` : ''}`);
+    return objectKey;
   }
 
   async #one(id: string): Promise<DeviceRecording> {
