@@ -1,5 +1,5 @@
-import { useState, type ReactNode } from 'react';
-import type { CameraState, VisitState } from '../api.js';
+import { useEffect, useState, type ReactNode } from 'react';
+import { get, type CameraState, type VisitState } from '../api.js';
 import { healthOf, pictureAge, problemsOf } from '../camera-health.js';
 import { BerthChip, LivePicture } from '../components/camera-card.js';
 import { DeviceControl } from '../components/device-control.js';
@@ -17,6 +17,7 @@ export function CameraPage({ id, live }: { id: string; live: Live }) {
   const { t, word } = useTexts();
   const now = useNow(live.status?.now ?? null);
   const [openUid, setOpenUid] = useState<string | null>(null);
+  const visits = useVisits(id, `${live.status?.counts.visits ?? 0}/${live.status?.counts.openVisits ?? 0}/${live.status?.counts.pictures ?? 0}`);
   const camera = live.cameras.find((c) => c.id === id);
   if (!camera) {
     return (
@@ -29,8 +30,7 @@ export function CameraPage({ id, live }: { id: string; live: Live }) {
   }
   const problems = problemsOf(id, live.status?.problems ?? []);
   const health = healthOf(camera, problems, now);
-  const visits = live.visits.filter((visit) => visit.cameraId === id).slice(0, 12);
-  const open = live.visits.find((visit) => visit.uid === openUid) ?? null;
+  const open = [...live.visits, ...visits].find((visit) => visit.uid === openUid) ?? null;
   const troubles = [...new Set([camera.stream.diagnosis, ...problems.map((problem) => problem.message)].filter((text) => text !== null))];
   return (
     <main className="page camera-page">
@@ -81,6 +81,17 @@ export function CameraPage({ id, live }: { id: string; live: Live }) {
       {open && <VisitDetail visit={open} onClose={() => setOpenUid(null)} />}
     </main>
   );
+}
+
+/** The camera's own latest visits, asked for again when `change` says that something happened. */
+function useVisits(cameraId: string, change: string): VisitState[] {
+  const [visits, setVisits] = useState<VisitState[]>([]);
+  useEffect(() => {
+    const abort = new AbortController();
+    get<VisitState[]>(`/api/visits?limit=12&camera=${encodeURIComponent(cameraId)}`, abort.signal).then(setVisits, () => undefined);
+    return () => abort.abort();
+  }, [cameraId, change]);
+  return visits;
 }
 
 function Facts({ camera, now }: { camera: CameraState; now: number }) {
