@@ -27,6 +27,7 @@ describe.skipIf(['ffmpeg', 'ffprobe', 'chromium'].map(haveTool).includes(false))
       await stage.append(`cam-${codec}`, clip(codec), START);
       await stage.append(`cam-${codec}`, clip(codec), SECOND);
     }
+    await stage.append('cam-sound', clip('h264'), START, 'gap', true);
     await stage.serve();
   });
   afterAll(() => stage.close());
@@ -63,6 +64,48 @@ describe.skipIf(['ffmpeg', 'ffprobe', 'chromium'].map(haveTool).includes(false))
       expect(shown).toHaveLength(2 * SECONDS * FPS);
       for (const [i, picture] of shown.entries()) if (i % 7 === 0) expect(nearest(picture, pictures).index).toBe(i % (SECONDS * FPS));
     }
+  });
+
+  it('carries sound beside the pictures, in HLS, in one file and in clips', async () => {
+    const export_ = await fetch(`${stage.url}/api/exports`, { method: 'POST', headers: { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json' }, body: JSON.stringify({ kind: 'clip', camera: 'cam-sound', from: START + 2_500, to: START + 8_500, requestedBy: 'test' }) });
+    const { id } = (await export_.json()) as { id: string };
+    let clip: Response;
+    for (const until = Date.now() + 60_000; !(clip = await stage.get(`/api/exports/${id}/file`)).ok && Date.now() < until; await new Promise((resolve) => setTimeout(resolve, 100)));
+    const file = join(stage.folder, 'sound.mp4');
+    writeFileSync(file, Buffer.from(await clip.arrayBuffer()));
+    for (const [input, seconds] of [[address('cam-sound', `footage.m3u8?${span}`), 10], [address('cam-sound', `footage.mp4?${span}`), 10], [file, 6]] as const) {
+      const probe = JSON.parse((await run('ffprobe', ['-v', 'error', '-show_packets', '-show_streams', '-of', 'json', input])).toString()) as { streams: { codec_name: string; index: number }[]; packets: { stream_index: number; pts_time: string; duration_time?: string; flags: string }[] };
+      expect(probe.streams.map((stream) => stream.codec_name)).toEqual(['h264', 'flac']);
+      const span = (index: number): [number, number] => {
+        const packets = probe.packets.filter((packet) => packet.stream_index === index && !packet.flags.includes('D')).sort((a, b) => Number(a.pts_time) - Number(b.pts_time));
+        return [Number(packets[0]?.pts_time), Number(packets.at(-1)?.pts_time) + Number(packets.at(-1)?.duration_time ?? 0)];
+      };
+      const [videoFrom, videoTo] = span(0);
+      const [soundFrom, soundTo] = span(1);
+      expect(Math.abs(soundFrom - videoFrom)).toBeLessThan(0.25);
+      expect(Math.abs(soundTo - videoTo)).toBeLessThan(0.4);
+      expect(videoTo - Math.max(0, videoFrom)).toBeGreaterThan(seconds - 0.3);
+      await run('ffmpeg', ['-v', 'error', '-xerror', '-i', input, '-f', 'null', '-']);
+    }
+  });
+
+  it('refuses to turn more into H.264 than it is allowed to, in words', async () => {
+    const names = (await (await stage.get(`/api/cameras/cam-h265/footage.m3u8?${span}&as=h264`)).text()).split('\n').filter((line) => line.endsWith('.m4s'));
+    const small = new FootageStage({ playback: { transcode: { children: 0 } } });
+    await small.start();
+    try {
+      await small.append('cam-h265', makeTestClip(small.folder, 'h265', { seconds: 2, gop: GOP, fps: FPS }), START);
+      await small.serve();
+      const refused = await small.get('/api/cameras/cam-h265/footage/h264/pieces/1-0-0.m4s');
+      expect([refused.status, await refused.json()]).toEqual([503, { error: 'PLAYBACK_OFF', message: expect.stringMatching(/playback\.transcode\.children is 0/) as string }]);
+    } finally {
+      await small.close();
+    }
+    // The same piece for many at once is made once.
+    const answers = await Promise.all(Array.from({ length: 20 }, () => stage.get(`/api/cameras/cam-h265/${names[1]}`)));
+    expect(answers.map((answer) => answer.status)).toEqual(answers.map(() => 200));
+    const bodies = await Promise.all(answers.map(async (answer) => Buffer.from(await answer.arrayBuffer())));
+    expect(bodies.every((body) => body.equals(bodies[0] as Buffer))).toBe(true);
   });
 
   it('tells the wall clock and the breaks in playlists', async () => {
@@ -198,6 +241,7 @@ describe.skipIf(['ffmpeg', 'ffprobe', 'chromium'].map(haveTool).includes(false))
     it.each([
       ['H.264', 'cam-h264', '', 2.5, START],
       ['H.264 behind a gap', 'cam-h264', '', 12.5, SECOND - 10_000],
+      ['H.264 with sound', 'cam-sound', '', 2.5, START],
       ['H.265, which it does not know, as H.264', 'cam-h265', '&as=h264', 4.5, START],
     ])('plays %s: time goes on, and the picture is the one of that time', async (_, camera, as, at, origin) => {
       if (camera === 'cam-h265') expect(await page.evaluate(() => (globalThis as unknown as { MediaSource: { isTypeSupported(type: string): boolean } }).MediaSource.isTypeSupported('video/mp4; codecs="hvc1.1.6.L60.90"'))).toBe(false);

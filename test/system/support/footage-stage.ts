@@ -55,11 +55,13 @@ export class FootageStage {
   }
 
   /** Appends a clip as if the camera had sent it from `startAt` (Unix ms) on; it is readable when this resolves. */
-  async append(cameraId: string, file: string, startAt: number, end: 'gap' | 'goes on' = 'gap'): Promise<void> {
+  async append(cameraId: string, file: string, startAt: number, end: 'gap' | 'goes on' = 'gap', sound = false): Promise<void> {
     let last = 0;
     const source = new FileSource({ cameraId, file, startAt, speed: null, clock: systemClock, logger: silentLogger });
     for await (const unit of source.units(new AbortController().signal)) {
       this.log.append(unit);
+      // A tone of G.711 beside the pictures, 100 ms a piece, as a camera of ten pictures a second sends it.
+      if (sound) this.log.appendAudio({ cameraId, codec: 'g711a', sampleRate: 8_000, channels: 1, config: null, pts: unit.pts, capturedAt: unit.capturedAt, data: Buffer.from(Array.from({ length: 800 }, (_, i) => 0xd5 ^ (i % 32 < 16 ? 0x25 : 0xa5))) });
       last = unit.capturedAt;
     }
     if (end === 'gap') this.log.streamEnded(cameraId, 'the test took the camera away');
