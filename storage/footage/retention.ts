@@ -11,6 +11,9 @@ export interface RetentionContext extends RemovalContext {
 /** Segments in one round: the rows stay locked only for their marking. */
 const BATCH = 2_000;
 
+/** Whether a segment `f` is held; with its camera, where it is of a further stream. In each statement, because a function is called row by row. */
+const HELD = `EXISTS (SELECT 1 FROM footage_hold h WHERE h.released_at IS NULL AND h.camera_id = split_part(f.camera_id, '~', 1) AND h.from_at <= f.ended_at AND (h.to_at IS NULL OR h.to_at >= f.started_at))`;
+
 interface Chosen {
   camera_id: string;
   segment: number;
@@ -37,7 +40,7 @@ export async function deleteExpiredSegments(context: RetentionContext, cutoffs: 
     const { rows } = await database.query<Chosen>(
       `SELECT old.* FROM unnest($1::text[], $2::int8[]) AS due (camera, before), LATERAL (
          SELECT camera_id, segment, started_at, ended_at FROM footage_segment f
-         WHERE camera_id = due.camera AND log_id = $3 AND started_at < due.before AND ended_at < due.before AND state <> 'deleting' AND NOT footage_held(f.camera_id, f.started_at, f.ended_at)
+         WHERE camera_id = due.camera AND log_id = $3 AND started_at < due.before AND ended_at < due.before AND state <> 'deleting' AND NOT ${HELD}
          ORDER BY started_at LIMIT $4
        ) old`,
       [due.map(({ cameraId }) => cameraId), due.map(({ time }) => time), log, each],
@@ -69,7 +72,7 @@ export async function deleteOldestSegments(context: RetentionContext, options: {
       `SELECT camera_id, segment, started_at, ended_at FROM (
          SELECT *, sum(bytes) OVER (ORDER BY started_at, camera_id, segment ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS ahead FROM (
            SELECT camera_id, segment, started_at, ended_at, bytes FROM footage_segment f
-           WHERE log_id = $1 AND state = 'sealed' AND place <> 'archive' AND ($2::text IS NULL OR camera_id = $2) AND NOT footage_held(f.camera_id, f.started_at, f.ended_at)
+           WHERE log_id = $1 AND state = 'sealed' AND place <> 'archive' AND ($2::text IS NULL OR camera_id = $2) AND NOT ${HELD}
            ORDER BY started_at, camera_id, segment LIMIT $3
          ) oldest
        ) chosen WHERE coalesce(ahead, 0) < $4`,

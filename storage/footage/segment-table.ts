@@ -99,8 +99,8 @@ export async function segmentsBetween(database: Queryable, cameraId: string, fro
 
 /** The same for people, without GOPs, the lost ones included. */
 export async function segmentInfosBetween(database: Queryable, cameraId: string, from: number, to: number): Promise<SegmentInfo[]> {
-  const { rows } = await database.query<SegmentRow>(
-    `SELECT camera_id, segment, state, started_at, ended_at, codec, width, height, gops, units, bytes, sha256, recovered
+  const { rows } = await database.query<Omit<SegmentRow, 'sha256'> & { sha256_hex: string }>(
+    `SELECT camera_id, segment, state, started_at, ended_at, codec, width, height, gops, units, bytes, encode(sha256, 'hex') AS sha256_hex, recovered
      FROM footage_segment WHERE ${REACHES} AND state <> 'deleting' ORDER BY segment`,
     [cameraId, Math.ceil(from), Math.floor(to), MAX_SEGMENT_MS],
   );
@@ -116,7 +116,7 @@ export async function segmentInfosBetween(database: Queryable, cameraId: string,
     gops: row.gops,
     units: row.units,
     bytes: row.bytes,
-    sha256: row.sha256.toString('hex'),
+    sha256: row.sha256_hex,
     recovered: row.recovered,
   }));
 }

@@ -19,14 +19,6 @@ CREATE TABLE footage_hold (
 CREATE INDEX footage_hold_active ON footage_hold (camera_id) WHERE released_at IS NULL;
 CREATE INDEX footage_hold_visit ON footage_hold (visit_uid) WHERE released_at IS NULL;
 
--- Whether an active hold covers a time of a camera. Footage of a further stream (`camera~sub`) is held with its camera.
-CREATE FUNCTION footage_held(camera text, started int8, ended int8) RETURNS boolean LANGUAGE sql STABLE AS $$
-  SELECT EXISTS (
-    SELECT 1 FROM footage_hold
-    WHERE released_at IS NULL AND camera_id = split_part(camera, '~', 1) AND from_at <= ended AND (to_at IS NULL OR to_at >= started)
-  )
-$$;
-
 -- Files on the disk by camera and day (started_at / 86400000), kept by triggers: sums over millions of segments would be slow.
 CREATE TABLE footage_usage (
   log_id uuid NOT NULL,
@@ -48,7 +40,8 @@ BEGIN
   RETURN NULL;
 END $$;
 
--- The lock makes a hold that is being made wait for deletions under way, and the other way round: 0x62776832.
+-- A hold covers the footage of its camera, with that of further streams (`camera~sub`). The lock makes a hold that is being made wait for
+-- deletions under way, and the other way round: 0x62776832.
 CREATE FUNCTION footage_guard_holds(camera text, started int8, ended int8) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
   RAISE EXCEPTION 'footage of camera % from % to % is held and cannot be deleted', camera, started, ended USING ERRCODE = 'integrity_constraint_violation', CONSTRAINT = 'footage_hold';
@@ -59,8 +52,10 @@ BEGIN
   IF EXISTS (SELECT 1 FROM after_rows WHERE state = 'deleting') THEN
     PERFORM pg_advisory_xact_lock_shared(1651992626);
     PERFORM footage_guard_holds(a.camera_id, a.started_at, a.ended_at)
-    FROM after_rows a JOIN before_rows b USING (camera_id, segment)
-    WHERE a.state = 'deleting' AND b.state NOT IN ('deleting', 'lost') AND footage_held(a.camera_id, a.started_at, a.ended_at) LIMIT 1;
+    FROM footage_hold h
+    JOIN after_rows a ON h.camera_id = split_part(a.camera_id, '~', 1) AND h.from_at <= a.ended_at AND (h.to_at IS NULL OR h.to_at >= a.started_at)
+    JOIN before_rows b ON b.camera_id = a.camera_id AND b.segment = a.segment
+    WHERE h.released_at IS NULL AND a.state = 'deleting' AND b.state NOT IN ('deleting', 'lost') LIMIT 1;
   END IF;
   INSERT INTO footage_usage AS u (log_id, camera_id, day, segments, bytes)
   SELECT log_id, camera_id, day, sum(n), sum(size) FROM (
@@ -76,8 +71,10 @@ CREATE FUNCTION footage_segment_deleted() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   IF EXISTS (SELECT 1 FROM before_rows WHERE state NOT IN ('deleting', 'lost')) THEN
     PERFORM pg_advisory_xact_lock_shared(1651992626);
-    PERFORM footage_guard_holds(camera_id, started_at, ended_at)
-    FROM before_rows WHERE state NOT IN ('deleting', 'lost') AND footage_held(camera_id, started_at, ended_at) LIMIT 1;
+    PERFORM footage_guard_holds(b.camera_id, b.started_at, b.ended_at)
+    FROM footage_hold h
+    JOIN before_rows b ON h.camera_id = split_part(b.camera_id, '~', 1) AND h.from_at <= b.ended_at AND (h.to_at IS NULL OR h.to_at >= b.started_at)
+    WHERE h.released_at IS NULL AND b.state NOT IN ('deleting', 'lost') LIMIT 1;
   END IF;
   UPDATE footage_usage u SET segments = u.segments - gone.segments, bytes = u.bytes - gone.bytes
   FROM (SELECT log_id, camera_id, started_at / 86400000 AS day, count(*) AS segments, sum(bytes) AS bytes FROM before_rows WHERE state = 'sealed' AND place <> 'archive' GROUP BY 1, 2, 3) gone
