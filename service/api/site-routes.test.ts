@@ -76,6 +76,7 @@ describe('the routes of the site', () => {
     expect(await post('', 'dryRun=1')).toMatchObject({ status: 400, body: { error: 'SITE_EMPTY' } });
     expect((await post(Buffer.alloc(9 * 1024 * 1024), 'name=a.csv')).status).toBe(413);
     expect((await post('x', 'dryRun=maybe')).status).toBe(400);
+    expect((await post('--b\r\n', 'dryRun=1', 'multipart/form-data; boundary=b')).body.error).toBe('SITE_MULTIPART');
   });
 
   it('names vehicles that stand in what would go, and passes on that they may', async () => {

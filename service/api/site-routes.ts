@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
+import { BerthwatchError } from '../../base/errors.js';
 import { withoutPasswords, type Site } from '../config/site.js';
 import type { OpenVisit, SiteImport } from '../records/site-store.js';
 import type { UnusedChannel } from '../site-import/channels.js';
@@ -88,6 +89,7 @@ export function addSiteRoutes(app: FastifyInstance, sources: SiteSources, read: 
       },
       async (request, reply) => {
         const { dryRun, remove, name } = request.query;
+        if (request.headers['content-type']?.startsWith('multipart/')) throw new BerthwatchError('bad-input', 'SITE_MULTIPART', 'the file is the body itself, not a form: curl --data-binary @site.xlsx');
         const body = Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
         const before = await sources.site();
         const { site, problems } = await read(body, name, before);
