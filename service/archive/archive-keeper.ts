@@ -65,7 +65,8 @@ export class ArchiveKeeper {
       });
       this.footage.beforeRemove = (segment) => archiver.cancel(segment);
       this.#archiver = archiver;
-      archiver.start();
+      // The bucket may have to be made first.
+      void ready.then(() => !this.#closed && archiver.start());
     }
     if (archive.check !== null) {
       this.#check = new RollingCheck({ ...common, store: this.footage ? objects.store : null, bytesPerSecond: archive.check });

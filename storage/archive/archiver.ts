@@ -239,7 +239,8 @@ export class Archiver {
     if (outcome.result === 'stored') {
       this.#recovered();
       this.#uploaded = { segments: this.#uploaded.segments + 1, bytes: this.#uploaded.bytes + job.bytes };
-      this.#backlog = { ...this.#backlog, segments: Math.max(0, this.#backlog.segments - 1), bytes: Math.max(0, this.#backlog.bytes - job.bytes) };
+      const segments = Math.max(0, this.#backlog.segments - 1);
+      this.#backlog = { segments, bytes: Math.max(0, this.#backlog.bytes - job.bytes), oldestAt: segments === 0 ? null : this.#backlog.oldestAt };
       return;
     }
     if (outcome.result === 'removed') return;

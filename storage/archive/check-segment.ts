@@ -138,10 +138,14 @@ async function checkObject(store: ObjectStore, row: CheckedRow, depth: CheckDept
   if (!info) return finding({ kind: 'no-object', where: key });
   if (info.size !== row.bytes) return wrongSize(info.size);
   if (!depth.deep) return info.sha256 === row.sha256 ? null : finding({ kind: 'object-damaged', where: key, expected: row.sha256, actual: info.sha256 });
+  let seen = 0;
   try {
     // As a range, so that damaged bytes are told and not refused.
     const { body } = await store.get(key, { from: 0, to: info.size });
-    const { sha256, damage } = await readThrough(body, row, depth.read);
+    const { sha256, damage } = await readThrough(body, row, (bytes) => {
+      seen += bytes;
+      depth.read?.(bytes);
+    });
     return sha256 === row.sha256 ? null : finding({ kind: 'object-damaged', where: key, expected: row.sha256, actual: sha256, damage });
   } catch (error) {
     if (!(error instanceof BerthwatchError)) throw error;
@@ -149,7 +153,8 @@ async function checkObject(store: ObjectStore, row: CheckedRow, depth: CheckDept
     if (error.kind === 'bad-input') return finding({ kind: 'object-damaged', where: key, expected: row.sha256, damage: { gop: null, offset: null, at: null, what: error.message } });
     // One object that cannot be had of a server that works is that object's trouble.
     await store.check();
-    return finding({ kind: 'object-unreadable', where: key, expected: row.sha256, damage: { gop: null, offset: null, at: null, what: error.message } });
+    const gop = decodeGopIndex(row.gopIndex, row.startedAt).findLast((entry) => entry.offset <= seen);
+    return finding({ kind: 'object-unreadable', where: key, expected: row.sha256, damage: { gop: gop?.gop ?? null, offset: gop ? seen : null, at: gop?.startedAt ?? null, what: `${seen} of ${row.bytes} bytes could be read: ${error.message}` } });
   }
 }
 

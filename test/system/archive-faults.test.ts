@@ -1,6 +1,6 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'minio';
@@ -11,6 +11,7 @@ import { messageOf } from '../../base/errors.js';
 import { ManualClock } from '../../base/manual-clock.js';
 import type { Database } from '../../storage/catalogue/database.js';
 import { startTestPostgres, type TestPostgres } from '../../storage/catalogue/testing.js';
+import type { Finding } from '../../storage/archive/finding.js';
 import { verifyStorage } from '../../storage/archive/verify.js';
 import { nodeDisk } from '../../storage/footage/disk.js';
 import type { FootageLog } from '../../storage/footage/footage-log.js';
@@ -158,6 +159,31 @@ describe.skipIf(!haveS3())('the archive and its faults', () => {
     await client.makeBucket(options.bucket);
     await until('it tells that it is another', () => /storage claim/.test(right.archiver.status().reason ?? ''), () => right.archiver.status());
     expect((await places()).filter((place) => place === 'local').length).toBeGreaterThan(0);
+  });
+
+  it('a bit flipped on the server’s own disk: the server refuses the object, verify names it, and repairs it from the file', async ({ skip }) => {
+    if (server.folder === null) skip('the server is not ours');
+    const { log, archiver } = await stage();
+    archiver.start();
+    await record(log, 4, 2 * MB);
+    await until('all is archived', allAre('both'), () => archiver.status());
+    await archiver.close();
+    // Large objects lie in files of their own.
+    const parts = (await readdir(join(server.folder as string, options.bucket, 'footage'), { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile() && entry.name === 'part.1');
+    const path = join((parts[0] as { parentPath: string }).parentPath, 'part.1');
+    const bytes = await readFile(path);
+    bytes[bytes.length >> 1]! ^= 1;
+    await writeFile(path, bytes);
+    const verify = async (repair: boolean): Promise<Finding[]> => {
+      const found: Finding[] = [];
+      const store = new S3ObjectStore(options);
+      const context = { database, disk: nodeDisk, folder: log.files, log: log.id as string, store, clock: systemClock, windowMs: null };
+      await verifyStorage(context, { cameraId: null, from: 0, to: Number.MAX_SAFE_INTEGER, deep: true, repair }, (f) => void found.push(f), () => undefined);
+      store.close();
+      return found;
+    };
+    expect(await verify(true)).toMatchObject([{ kind: 'object-unreadable', cameraId: 'camera-1', where: expect.stringContaining('footage/camera-1/2026/01/01/') as string, damage: { gop: expect.any(Number) as number }, repaired: expect.stringContaining('uploaded again') as string }]);
+    expect(await verify(false)).toEqual([]);
   });
 
   it('away for hours: recording goes on, its tries get few, and the backlog drains when it is back', async () => {
