@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { BerthwatchError } from '../../base/errors.js';
+import { diskError } from '../../storage/disk-error.js';
 import type { ExportJobs, ExportRequest, Made, Requester } from '../playback/exports/export-jobs.js';
 import type { SizedBody } from '../playback/sized-body.js';
 import { Moment } from '../playback/time-parameter.js';
@@ -139,7 +140,10 @@ export function addExportRoutes(app: App, sources: ExportSources): void {
       const abort = new AbortController();
       const gone = (): void => abort.abort(new BerthwatchError('unavailable', 'EXPORT_CANCELLED', 'nobody waits for this export any more'));
       request.raw.socket.once('close', gone);
-      const folder = await mkdtemp(sources.temporary);
+      const folder = await mkdtemp(sources.temporary).catch((error: unknown) => {
+        direct--;
+        throw diskError(error, sources.temporary);
+      });
       const clean = async (): Promise<void> => {
         direct--;
         request.raw.socket.off('close', gone);

@@ -77,13 +77,13 @@ export class FootageService {
     };
   }
 
-  /** Makes the folder of exports and goes on with those that were interrupted. @throws BerthwatchError unavailable (disk, database) */
+  /** Makes the folder of exports and goes on with those that were interrupted. A disk that does not work now keeps nobody from watching. */
   async start(): Promise<void> {
     try {
       await mkdir(this.#folder, { recursive: true });
       for (const name of await readdir(this.#folder)) if (name.startsWith('direct-')) await rm(join(this.#folder, name), { recursive: true, force: true });
     } catch (error) {
-      throw diskError(error, this.#folder);
+      this.#options.logger.warn({ error: diskError(error, this.#folder).message }, 'exports cannot be made now');
     }
     await this.#jobs.start();
   }

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { program } from '../../base/program-root.js';
 import { haveTool } from '../../base/test-tools.js';
 import { makeTestClip } from '../simulators/camera/testing/clips.js';
+import { Street, until } from './support/street.js';
 import { FootageStage, GREY, greyPictures, nearest, run, TOKEN } from './support/footage-stage.js';
 
 const FLAGS = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--autoplay-policy=no-user-gesture-required'];
@@ -49,6 +50,12 @@ describe.skipIf(['ffmpeg', 'ffprobe', 'chromium'].map(haveTool).includes(false))
     expect((await stage.get('/api/cameras/cam-x/footage?from=0&to=1')).status).toBe(404);
     expect(await (await stage.get(`/api/cameras/cam-h264/footage?from=soon&to=1`)).json()).toMatchObject({ message: expect.stringMatching(/is no time/) as string });
     expect((await stage.get(`/api/cameras/cam-h264/footage?from=0&to=${START}`)).status).toBe(400);
+  });
+
+  it('is described by OpenAPI, times and exports included', async () => {
+    const { paths } = (await (await stage.get('/api/openapi.json')).json()) as { paths: Record<string, Record<string, { parameters?: { name: string }[] }>> };
+    for (const path of ['/api/cameras/{id}/footage', '/api/cameras/{id}/footage.m3u8', '/api/cameras/{id}/footage.mp4', '/api/play/{ticket}/footage.m3u8', '/api/exports', '/api/exports/{id}/file', '/api/visits/{uid}/export.zip']) expect(paths, path).toHaveProperty([path]);
+    expect(paths['/api/cameras/{id}/footage']?.['get']?.parameters?.map((parameter) => parameter.name)).toEqual(expect.arrayContaining(['from', 'to', 'limit']));
   });
 
   it.each(['h264', 'h265'] as const)('as HLS (%s): ffmpeg and ffprobe find every picture at its time, unchanged', async (codec) => {
@@ -180,6 +187,30 @@ describe.skipIf(['ffmpeg', 'ffprobe', 'chromium'].map(haveTool).includes(false))
       expect((await fetch(`${exposed.url}${link.mp4}`, { method: 'POST' })).status).toBe(401);
     } finally {
       await exposed.close();
+    }
+  });
+
+  it('comes from a running service while its camera records', async () => {
+    const street = new Street({ cameras: [{ transport: 'tcp-passive' }] });
+    const since = Date.now();
+    try {
+      await street.start();
+      await street.streaming();
+      const path = `/api/cameras/cam-1/footage.m3u8?from=${since}&to=${since + 3_600_000}`;
+      await until('two pieces are told', async () => ((await (await fetch(`${street.url}${path}`)).text()).match(/\.m4s/g) ?? []).length >= 2, 60_000, () => street.told());
+      const playlist = await (await fetch(`${street.url}${path}`)).text();
+      const piece = playlist.split('\n').find((line) => line.endsWith('.m4s')) as string;
+      const init = /MAP:URI="([^"]+)"/.exec(playlist)?.[1] as string;
+      const file = join(stage.folder, 'live.mp4');
+      const part = async (uri: string): Promise<Buffer> => Buffer.from(await (await fetch(`${street.url}/api/cameras/cam-1/${uri}`)).arrayBuffer());
+      writeFileSync(file, Buffer.concat([await part(init), await part(piece)]));
+      // Whole GOPs, as the camera codes them: 25 pictures each.
+      const count = (await greyPictures(file)).length;
+      expect([count > 0, count % 25]).toEqual([true, 0]);
+      const timeline = await street.get<{ ranges: { codec: string }[] }>(`/api/cameras/cam-1/footage?from=${since}&to=${since + 3_600_000}`);
+      expect(timeline.ranges[0]).toMatchObject({ codec: 'h264' });
+    } finally {
+      await street.close();
     }
   });
 

@@ -94,9 +94,12 @@ export class ExportJobs {
   }
 
   async start(): Promise<void> {
-    await this.#options.database.query(`UPDATE footage_export SET state = 'waiting' WHERE state = 'running'`);
+    try {
+      await this.#options.database.query(`UPDATE footage_export SET state = 'waiting' WHERE state = 'running'`);
+    } catch (error) {
+      this.#options.logger.warn({ error: messageOf(error) }, 'interrupted exports cannot be taken up now');
+    }
     await this.#sweep();
-    void this.#pump();
   }
 
   async close(): Promise<void> {
