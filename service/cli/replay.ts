@@ -76,7 +76,9 @@ async function run(footage: string, options: ReplayOptions, start: number, folde
   const report = new ReplayReport(camera, options.site !== undefined, options.json ?? false, (line) => process.stdout.write(`${line}\n`), (line) => void (process.stderr.isTTY && process.stderr.write(line)));
 
   const feed = new Feed(systemClock);
-  const config = finishConfig(ConfigSchema.parse({ dataFolder: folder }), process.cwd(), process.env);
+  // What is tried out must not end up in the bucket that the service archives to.
+  const environment = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('S3_')));
+  const config = finishConfig(ConfigSchema.parse({ dataFolder: folder }), process.cwd(), environment);
   const annotations: Promise<void>[] = [];
   const metrics = createMetrics();
   const core: Core = new Core({
