@@ -92,6 +92,8 @@ describe.skipIf(['ffmpeg', 'chromium'].map(haveTool).includes(false))('the foota
     await page.screenshot({ path: join(shots, 'footage-1280.png') });
     await page.mouse.click(box.x + inside + 4, box.y + 30);
     await until('the footage behind the gap is played', async () => /10:03:\d\d/.test(await shown(page)));
+    await page.getByRole('button', { name: '声音：关' }).click();
+    expect(await page.locator('.screen video').evaluate((element) => (element as unknown as { muted: boolean }).muted)).toBe(false);
     await page.getByRole('button', { name: '暂停' }).click();
     const still = await shown(page);
     await page.getByRole('button', { name: '上一次入离场' }).click();

@@ -11,7 +11,7 @@ interface Jumps {
 }
 
 /** Buttons below the picture. */
-export function PlayerControls({ player, jumps, onJump, live }: { player: FootagePlayer; jumps: Jumps; onJump: (at: number) => void; live: number | null }) {
+export function PlayerControls({ player, jumps, onJump, live, muted, onMuted }: { player: FootagePlayer; jumps: Jumps; onJump: (at: number) => void; live: number | null; muted: boolean; onMuted: (muted: boolean) => void }) {
   const { t } = useTexts();
   const { at } = player;
   const jump = (label: string, title: string, time: number | undefined) => (
@@ -51,6 +51,9 @@ export function PlayerControls({ player, jumps, onJump, live }: { player: Footag
             ))}
           </select>
         </label>
+        <button type="button" aria-pressed={!muted} title={t('sound')} onClick={() => onMuted(!muted)}>
+          {muted ? t('soundOff') : t('soundOn')}
+        </button>
         {jump(t('liveEdge'), t('liveEdge'), live === null ? undefined : live - 15_000)}
       </span>
     </div>

@@ -42,6 +42,7 @@ function CameraFootage({ cameraId, asked, live, now }: { cameraId: string; asked
   const [view, setView] = useState<Span>({ from: start, to: start + DAY_MS });
   const [selection, setSelection] = useState<Span | null>(null);
   const video = useRef<HTMLVideoElement>(null);
+  const [muted, setMuted] = useState(true);
   const player = useFootagePlayer(video, cameraId, day);
 
   // The moment that the address names is shown once the day is known.
@@ -110,7 +111,7 @@ function CameraFootage({ cameraId, asked, live, now }: { cameraId: string; asked
         <div>
           <section className="panel screen-panel">
             <div className="screen">
-              <video ref={video} muted playsInline onClick={player.toggle} />
+              <video ref={video} muted={muted} playsInline onClick={player.toggle} />
               {at !== null && (
                 <time>
                   {dayText(at)} {clockTime(at)}
@@ -126,7 +127,7 @@ function CameraFootage({ cameraId, asked, live, now }: { cameraId: string; asked
               )}
               {at === null && player.problem === null && !player.waiting && <p className="said">{day && day.ranges.length === 0 ? t('noFootageDay') : t('pickMoment')}</p>}
             </div>
-            <PlayerControls player={player} jumps={jumps} onJump={(time) => player.seek(time, true)} live={day?.ranges.at(-1)?.to ?? null} />
+            <PlayerControls player={player} jumps={jumps} onJump={(time) => player.seek(time, true)} live={day?.ranges.at(-1)?.to ?? null} muted={muted} onMuted={setMuted} />
             {day && <CoverageTimeline day={day} view={view} marks={marks} berths={berths} at={at} selection={selection} now={now} onView={setView} onSeek={(time) => player.seek(time, true)} onSelect={setSelection} onVisit={(mark) => player.seek(mark.enteredAt - 5_000, true)} />}
           </section>
         </div>
