@@ -34,6 +34,8 @@ export interface KillOptions {
 interface State {
   cameras: number;
   rounds: KillRound[];
+  /** When a later run went on with the folder, Unix ms: nothing was recorded before. */
+  resumed: number[];
 }
 
 /**
@@ -44,9 +46,17 @@ interface State {
 export async function killRun(options: KillOptions): Promise<KillResult> {
   const { folder, cameras, kills, graceMs, progress } = options;
   const stateFile = join(folder, 'kills.json');
-  const state: State = existsSync(stateFile) ? (JSON.parse(readFileSync(stateFile, 'utf8')) as State) : { cameras, rounds: [] };
+  const state: State = existsSync(stateFile) ? (JSON.parse(readFileSync(stateFile, 'utf8')) as State) : { cameras, rounds: [], resumed: [] };
   if (state.cameras !== cameras) throw new Error(`${folder} is of a run with ${state.cameras} cameras`);
-  if (state.rounds.length > 0) progress(`going on after ${state.rounds.length} kills`);
+  const save = (): void => {
+    writeFileSync(`${stateFile}.new`, JSON.stringify(state));
+    renameSync(`${stateFile}.new`, stateFile);
+  };
+  if (state.rounds.length > 0) {
+    progress(`going on after ${state.rounds.length} kills`);
+    state.resumed.push(Date.now());
+    save();
+  }
   const random = seededRandom(options.seed + state.rounds.length);
   const rig = new KillRig(folder, cameras);
   try {
@@ -62,14 +72,13 @@ export async function killRun(options: KillOptions): Promise<KillResult> {
       const began = performance.now();
       first = await rig.recording();
       state.rounds.push({ killedAt, missingMs, startMs, streamingMs: startMs + performance.now() - began });
-      writeFileSync(`${stateFile}.new`, JSON.stringify(state));
-      renameSync(`${stateFile}.new`, stateFile);
+      save();
       progress(`kill ${state.rounds.length}/${kills}: ${cameras} cameras lost ${Math.round(Math.min(...missingMs))} to ${Math.round(Math.max(...missingMs))} ms, up again in ${(startMs / 1000).toFixed(1)} s, all streaming after ${((startMs + performance.now() - began) / 1000).toFixed(1)} s`);
     }
     await pause(2_000);
     await rig.stop();
     progress('looking at every file and every row');
-    const survey = await surveyFootage(rig.dataFolder, state.rounds.map(({ killedAt }) => killedAt), progress);
+    const survey = await surveyFootage(rig.dataFolder, [...state.rounds.map(({ killedAt }) => killedAt), ...state.resumed], progress);
     return { rounds: state.rounds, survey, faults: [...lost(state.rounds, GOP_MS + graceMs), ...survey.faults] };
   } finally {
     await rig.close();
