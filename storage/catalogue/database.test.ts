@@ -126,7 +126,7 @@ describe('migrate', () => {
     const address = await postgres.freshAddress();
     const two = [1, 2].map(() => new Database({ address, ...options }));
     const done = await Promise.all(two.map((database) => migrate(database, options)));
-    expect(done.flat().sort()).toEqual((await readMigrations()).map((m) => m.version));
+    expect(done.flat().sort((a, b) => a - b)).toEqual((await readMigrations()).map((m) => m.version));
     await Promise.all(two.map((database) => database.close()));
   });
 
