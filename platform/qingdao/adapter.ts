@@ -61,19 +61,30 @@ export class QingdaoPlatform implements Platform {
   }
 
   async #post(endpoint: string, form: URLSearchParams, signal: AbortSignal): Promise<DeliveryOutcome> {
-    const url = `${this.#options.baseUrl.replace(/\/+$/, '')}/api/v2/cp/${endpoint}`;
+    const { baseUrl, clock, timeoutMs } = this.#options;
+    const url = `${baseUrl.replace(/\/+$/, '')}/api/v2/cp/${endpoint}`;
+    // Not AbortSignal.any with AbortSignal.timeout: nothing holds that timeout, and once it is collected a platform that hangs
+    // is waited for without end (Node 20).
+    const abort = new AbortController();
+    const onAbort = (): void => abort.abort(signal.reason);
+    const cancelTimeout = clock.after(timeoutMs, () => abort.abort(new Error(`no answer in ${timeoutMs / 1000} s`)));
+    if (signal.aborted) onAbort();
+    signal.addEventListener('abort', onAbort, { once: true });
     try {
       const response = await fetch(url, {
         method: 'POST',
         headers: { 'content-type': 'application/x-www-form-urlencoded;charset=UTF-8' },
         body: form.toString(),
         redirect: 'error',
-        signal: AbortSignal.any([signal, AbortSignal.timeout(this.#options.timeoutMs)]),
+        signal: abort.signal,
       });
       return readAnswer(response.status, await readLimited(response));
     } catch (error) {
       const cause = error instanceof Error && error.cause instanceof Error ? `: ${error.cause.message}` : '';
       return { outcome: 'unreachable', reason: `POST ${url}: ${messageOf(error)}${cause}` };
+    } finally {
+      cancelTimeout();
+      signal.removeEventListener('abort', onAbort);
     }
   }
 }

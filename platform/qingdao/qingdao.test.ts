@@ -1,6 +1,8 @@
 import { constants, createVerify, generateKeyPairSync, privateDecrypt } from 'node:crypto';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { afterEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../base/clock.js';
 import { ManualClock } from '../../base/manual-clock.js';
@@ -83,7 +85,10 @@ describe('readAnswer', () => {
 
 describe('QingdaoPlatform', () => {
   let server: Server | null = null;
-  afterEach(() => server?.close());
+  afterEach(() => {
+    server?.closeAllConnections();
+    server?.close();
+  });
 
   const platformKeys = generateKeyPairSync('rsa', { modulusLength: 1024 });
   const userKeys = generateKeyPairSync('rsa', { modulusLength: 1024 });
@@ -161,11 +166,21 @@ describe('QingdaoPlatform', () => {
     expect(await silent.deliver(enter, context)).toMatchObject({ outcome: 'unreachable' });
   });
 
+  it('gives up on a platform that hangs, whatever the garbage collector takes meanwhile', async () => {
+    setFlagsFromString('--expose-gc');
+    const collect = runInNewContext('gc') as () => void;
+    const silent = new QingdaoPlatform({ id: 'qd', baseUrl: await listenSilently(), accessId: 'A', platformPublicKey: platformKeys.publicKey, userPrivateKey: userKeys.privateKey, timeoutMs: 200, clock: systemClock });
+    const timer = setInterval(collect, 10);
+    try {
+      expect(await silent.deliver(enter, context)).toMatchObject({ outcome: 'unreachable', reason: expect.stringContaining('no answer in 0.2 s') as string });
+    } finally {
+      clearInterval(timer);
+    }
+  });
+
   async function listenSilently(): Promise<string> {
     server = createServer(() => undefined);
     await new Promise<void>((resolve) => server?.listen(0, '127.0.0.1', resolve));
-    server.on('close', () => undefined);
-    setTimeout(() => server?.closeAllConnections(), 1_000);
     return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   }
 

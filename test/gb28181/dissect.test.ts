@@ -1,4 +1,6 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { createSocket } from 'node:dgram';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { haveTool } from '../../base/test-tools.js';
@@ -29,6 +31,20 @@ function mayCapture(): Promise<boolean> {
   });
 }
 
+/** dumpcap says that it captures before it does: packets of our own are sent until one is in the file. */
+async function listening(file: string): Promise<void> {
+  const mark = 'is anybody listening?';
+  const socket = createSocket('udp4');
+  try {
+    await until('dumpcap captures', () => {
+      socket.send(mark, 9, HOST);
+      return existsSync(file) && readFileSync(file).includes(mark);
+    });
+  } finally {
+    socket.close();
+  }
+}
+
 describe.skipIf(!ready)('what tshark says of our conversations', () => {
   const folder = temporaryFolder();
   const capture = join(folder.path, 'all.pcapng');
@@ -44,7 +60,7 @@ describe.skipIf(!ready)('what tshark says of our conversations', () => {
     await platform.start();
     sip = platform.server.address;
     const dumpcap = spawn('dumpcap', ['-i', 'lo', '-q', '-B', '64', '-f', `host ${HOST}`, '-w', capture], { stdio: ['ignore', 'ignore', 'pipe'] });
-    await new Promise<void>((resolve) => dumpcap.stderr.on('data', (chunk: Buffer) => (/File:|Capturing/.test(chunk.toString()) ? resolve() : undefined)));
+    await listening(capture);
     const cameras = signalling.map(
       (transport, i) =>
         new CameraSimulator({
