@@ -49,12 +49,18 @@ export async function rememberUpload(database: Database, job: UploadJob, uploadI
   await database.query('UPDATE archive_upload SET upload_id = $3 WHERE camera_id = $1 AND segment = $2', [job.cameraId, job.segment, uploadId]);
 }
 
-/** The object is there and confirmed. @returns false where retention took the segment meanwhile */
-export async function uploadConfirmed(database: Database, job: UploadJob): Promise<boolean> {
+/**
+ * The object is there and confirmed.
+ * @returns `removed` where retention took the segment meanwhile; `stored` also where the catalogue knew already that it is archived
+ */
+export async function uploadConfirmed(database: Database, job: UploadJob): Promise<'stored' | 'removed'> {
   return database.transaction(async (tx) => {
-    const { rowCount } = await tx.query(`UPDATE footage_segment SET place = 'both' WHERE camera_id = $1 AND segment = $2 AND place = 'local' AND state = 'sealed'`, [job.cameraId, job.segment]);
-    if (rowCount > 0) await tx.query('DELETE FROM archive_upload WHERE camera_id = $1 AND segment = $2', [job.cameraId, job.segment]);
-    return rowCount > 0;
+    const { rows } = await tx.query<{ state: string }>('SELECT state FROM footage_segment WHERE camera_id = $1 AND segment = $2 FOR UPDATE', [job.cameraId, job.segment]);
+    // Its object must never be deleted for another reason than that the segment goes: the row may be all that says where it is.
+    if (rows[0] === undefined || rows[0].state === 'deleting') return 'removed';
+    await tx.query(`UPDATE footage_segment SET place = 'both' WHERE camera_id = $1 AND segment = $2 AND place = 'local' AND state = 'sealed'`, [job.cameraId, job.segment]);
+    await tx.query('DELETE FROM archive_upload WHERE camera_id = $1 AND segment = $2', [job.cameraId, job.segment]);
+    return 'stored';
   });
 }
 

@@ -199,8 +199,9 @@ export class Archiver {
     const concurrency = this.#failure ? 1 : this.#options.concurrency;
     const room = concurrency - this.#uploads.size;
     if (room > 0) {
-      // Those under way are among the first.
-      const jobs = (await nextUploads(database, log, order, clock.now(), concurrency + this.#uploads.size)).filter((job) => !this.#uploads.has(nameOf(job)));
+      // Those under way are among the first. One that ends while the catalogue answers still looks unarchived in its answer.
+      const underWay = new Set(this.#uploads.keys());
+      const jobs = (await nextUploads(database, log, order, clock.now(), concurrency + underWay.size)).filter((job) => !underWay.has(nameOf(job)));
       for (const job of jobs.slice(0, room)) this.#begin(job, log);
       if (jobs.length === 0 && this.#uploads.size === 0) this.#recovered();
     }

@@ -59,7 +59,7 @@ export async function uploadSegment(context: UploadContext, job: UploadJob): Pro
     // An upload of bytes that are not right is not to be continued.
     if (blocking) return { result: 'blocked', error: blocking, remember: (nextAttemptAt) => uploadFailed(database, job, blocking.message, nextAttemptAt, blocking.kind === 'bad-input') };
   }
-  if (await uploadConfirmed(database, job)) return { result: 'stored' };
+  if ((await uploadConfirmed(database, job)) === 'stored') return { result: 'stored' };
   await store.delete(key);
   return { result: 'removed' };
 }
