@@ -3,7 +3,7 @@ import type { AccessUnit } from '../../ingest/access-unit.js';
 import { clip, type ClipName } from '../fixtures/clips.js';
 import { decodeUnits, runsOf, type DecodedUnit } from './gop-decoder.js';
 import { pictureFromRgb, rgbTables, toRgb } from './picture.js';
-import { alignedBox, scaleRegion } from './scale.js';
+import { alignedBox, scaleLuma, scaleRegion } from './scale.js';
 
 interface Seen {
   index: number;
@@ -164,6 +164,14 @@ describe('pictures', () => {
     for (let i = 0; i < 3 * 3; i++) expect(Math.abs((back[i] as number) - (colour(0)[i % 3] as number))).toBeLessThanOrEqual(2);
     expect(() => pictureFromRgb(rgb, 6, 3)).toThrow(/45 bytes are no RGB picture of 6x3/);
     expect(() => pictureFromRgb(new Uint8Array(3), 1, 1)).toThrow(/at least 2x2/);
+  });
+
+  it('scales luma alone as it does beside colour', () => {
+    const rgb = Uint8Array.from({ length: 120 * 90 * 3 }, (_, i) => (i * 7919 + (i >> 5)) & 255);
+    const picture = pictureFromRgb(rgb, 120, 90);
+    for (const [box, width, height] of [[{ x: 0, y: 0, width: 120, height: 90 }, 64, 36], [{ x: 10, y: 22, width: 71, height: 48 }, 24, 16], [{ x: 4, y: 4, width: 20, height: 12 }, 24, 16]] as const) {
+      expect(scaleLuma(picture, box, width, height)).toEqual(scaleRegion(picture, box, width, height).y);
+    }
   });
 
   it('cuts on whole chroma samples inside the picture', () => {

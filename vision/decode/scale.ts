@@ -1,4 +1,4 @@
-import { AV_PIX_FMT_YUV420P, AV_PIX_FMT_YUV444P, SWS_BICUBIC, SWS_BILINEAR, SoftwareScaleContext } from 'node-av';
+import { AV_PIX_FMT_GRAY8, AV_PIX_FMT_YUV420P, AV_PIX_FMT_YUV444P, SWS_BICUBIC, SWS_BILINEAR, SoftwareScaleContext } from 'node-av';
 import type { Box } from '../../base/geometry.js';
 import { BerthwatchError } from '../../base/errors.js';
 import type { Picture, Planes444 } from './picture.js';
@@ -18,26 +18,59 @@ export function alignedBox(picture: { width: number; height: number }, box: Box)
 /**
  * Cuts `box` (must come from `alignedBox`) and scales it to `width`×`height` with libswscale: only scaling, the colour
  * coding stays the picture's own. Filters widen when shrinking, so nothing aliases.
+ * @param room planes to write into, each of at least `width` × `height` bytes; new ones where absent
  */
-export function scaleRegion(picture: Picture, box: Box, width: number, height: number): Planes444 {
-  const out = { width, height, y: new Uint8Array(width * height), u: new Uint8Array(width * height), v: new Uint8Array(width * height) };
+export function scaleRegion(picture: Picture, box: Box, width: number, height: number, room: Pick<Planes444, 'y' | 'u' | 'v'> = newPlanes(width * height)): Planes444 {
+  const chromaOffset = (box.y >> 1) * picture.strideC + (box.x >> 1);
+  scale({
+    format: [AV_PIX_FMT_YUV420P, AV_PIX_FMT_YUV444P],
+    box,
+    from: [view(picture.y, box.y * picture.strideY + box.x), view(picture.u, chromaOffset), view(picture.v, chromaOffset)],
+    strides: [picture.strideY, picture.strideC, picture.strideC],
+    width,
+    height,
+    to: [view(room.y, 0), view(room.u, 0), view(room.v, 0)],
+  });
+  return { width, height, y: room.y, u: room.u, v: room.v };
+}
+
+/** The luma of a box (from `alignedBox`) scaled, the same to the last bit as that of `scaleRegion`, without paying for colour. */
+export function scaleLuma(picture: Picture, box: Box, width: number, height: number): Uint8Array {
+  const luma = new Uint8Array(width * height);
+  scale({
+    format: [AV_PIX_FMT_GRAY8, AV_PIX_FMT_GRAY8],
+    box,
+    from: [view(picture.y, box.y * picture.strideY + box.x)],
+    strides: [picture.strideY],
+    width,
+    height,
+    to: [view(luma, 0)],
+  });
+  return luma;
+}
+
+interface Scaling {
+  format: readonly [typeof AV_PIX_FMT_YUV420P | typeof AV_PIX_FMT_GRAY8, typeof AV_PIX_FMT_YUV444P | typeof AV_PIX_FMT_GRAY8];
+  box: Box;
+  from: Buffer[];
+  strides: number[];
+  width: number;
+  height: number;
+  to: Buffer[];
+}
+
+function scale({ format, box, from, strides, width, height, to }: Scaling): void {
   const context = new SoftwareScaleContext();
   try {
     const sameSize = width === box.width && height === box.height;
-    context.getContext(box.width, box.height, AV_PIX_FMT_YUV420P, width, height, AV_PIX_FMT_YUV444P, sameSize ? SWS_BICUBIC : SWS_BILINEAR);
-    const view = (plane: Uint8Array, offset: number): Buffer => Buffer.from(plane.buffer, plane.byteOffset + offset, plane.byteLength - offset);
-    const chromaOffset = (box.y >> 1) * picture.strideC + (box.x >> 1);
-    const rows = context.scaleSync(
-      [view(picture.y, box.y * picture.strideY + box.x), view(picture.u, chromaOffset), view(picture.v, chromaOffset)],
-      [picture.strideY, picture.strideC, picture.strideC],
-      0,
-      box.height,
-      [view(out.y, 0), view(out.u, 0), view(out.v, 0)],
-      [width, width, width],
-    );
+    context.getContext(box.width, box.height, format[0], width, height, format[1], sameSize ? SWS_BICUBIC : SWS_BILINEAR);
+    const rows = context.scaleSync(from, strides, 0, box.height, to, to.map(() => width));
     if (rows !== height) throw new BerthwatchError('internal', 'VISION_SCALE', `scaling ${box.width}x${box.height} to ${width}x${height} gave ${rows} rows`);
   } finally {
     context.freeContext();
   }
-  return out;
 }
+
+const view = (plane: Uint8Array, offset: number): Buffer => Buffer.from(plane.buffer, plane.byteOffset + offset, plane.byteLength - offset);
+
+const newPlanes = (size: number): Pick<Planes444, 'y' | 'u' | 'v'> => ({ y: new Uint8Array(size), u: new Uint8Array(size), v: new Uint8Array(size) });

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { seededRandom } from '../../base/fuzz-target.js';
 import type { Picture } from '../decode/picture.js';
 import { correlation, edgeMap, healthOf, INITIAL_HEALTH, judgeHealth, type HealthState } from './health.js';
-import { BERTH_HEIGHT, BERTH_WIDTH, lookAt, SCENE_HEIGHT, SCENE_WIDTH, type FrameLook } from './look.js';
+import { BERTH_HEIGHT, BERTH_WIDTH, contrast, lookAt, SCENE_HEIGHT, SCENE_WIDTH, type FrameLook } from './look.js';
 import { GATE_DEFAULTS, gateAfterInference, gatedObservation, gateReason, type GateState } from '../gate/gate.js';
 import type { Observation } from '../observation.js';
 
@@ -40,6 +40,17 @@ describe('looks', () => {
     expect(one.berths.map((b) => b.length)).toEqual([BERTH_WIDTH * BERTH_HEIGHT, BERTH_WIDTH * BERTH_HEIGHT]);
     expect(look()).toEqual(one);
     expect(look({ seed: 2 }).checksum).not.toBe(one.checksum);
+  });
+
+  it('sample so densely that all pixels together say the same, to two levels or a twentieth', () => {
+    for (const over of [{}, { light: 0.3 }, { light: 0.02 }, { soft: true }, { car: true, shift: 45, tilt: 40, seed: 3 }]) {
+      const picture = street(over);
+      const steps: number[] = [];
+      for (let i = 0; i < W * H; i++) if (i % W >= 4) steps.push(Math.abs((picture.y[i] as number) - (picture.y[i - 4] as number)));
+      const at = (values: number[], share: number): number => values.sort((a, b) => a - b)[Math.ceil(values.length * share) - 1] as number;
+      const { brightest, edge } = contrast(picture);
+      for (const [sampled, exact] of [[brightest, at([...picture.y], 0.99)], [edge, at(steps, 0.995)]] as const) expect(Math.abs(sampled - exact)).toBeLessThanOrEqual(Math.max(2, exact / 20));
+    }
   });
 
   it('do not see the padding behind rows', () => {

@@ -1,7 +1,7 @@
 import { crc32 } from 'node:zlib';
 import { boundingBox, type Box, type Polygon } from '../../base/geometry.js';
 import type { Picture } from '../decode/picture.js';
-import { alignedBox, scaleRegion } from '../decode/scale.js';
+import { alignedBox, scaleLuma } from '../decode/scale.js';
 
 /** Size of the thumbnails, in cells. */
 export const SCENE_WIDTH = 64;
@@ -35,8 +35,8 @@ export function lookAt(picture: Picture, berths: readonly Polygon[], keyframe: b
   return {
     checksum: keyframe ? lumaChecksum(picture) : null,
     ...contrast(picture),
-    scene: scaleRegion(picture, whole, SCENE_WIDTH, SCENE_HEIGHT).y,
-    berths: berths.map((berth) => scaleRegion(picture, alignedBox(picture, berthView(berth)), BERTH_WIDTH, BERTH_HEIGHT).y),
+    scene: scaleLuma(picture, whole, SCENE_WIDTH, SCENE_HEIGHT),
+    berths: berths.map((berth) => scaleLuma(picture, alignedBox(picture, berthView(berth)), BERTH_WIDTH, BERTH_HEIGHT)),
   };
 }
 
@@ -55,19 +55,27 @@ function lumaChecksum(picture: Picture): number {
   return sum;
 }
 
-/** Histograms over every third pixel of every third row. */
-function contrast(picture: Picture): { brightest: number; edge: number } {
+/** A row in nine and a column in three: tens of thousands of samples say the same percentiles as all of them, within a level or two. */
+const ROWS_APART = 9;
+const COLUMNS_APART = 3;
+/** Pixels between the two ends of a luma step. */
+const STEP = 4;
+
+/** Exported for tests. */
+export function contrast(picture: Picture): { brightest: number; edge: number } {
+  const { y, width, height, strideY } = picture;
   const levels = new Uint32Array(256);
   const steps = new Uint32Array(256);
   let count = 0;
-  for (let row = 1; row < picture.height; row += 3) {
-    const base = row * picture.strideY;
-    for (let col = 4; col < picture.width; col += 3) {
-      const here = picture.y[base + col] as number;
-      const step = here - (picture.y[base + col - 4] as number);
+  // Low pictures are sampled more densely.
+  const rows = Math.min(ROWS_APART, Math.max(1, height >> 6));
+  for (let row = rows >> 1; row < height; row += rows) {
+    const end = row * strideY + width;
+    for (let at = row * strideY + STEP; at < end; at += COLUMNS_APART) {
+      const here = y[at] as number;
+      const step = Math.abs(here - (y[at - STEP] as number));
       levels[here] = (levels[here] as number) + 1;
-      const size = step < 0 ? -step : step;
-      steps[size] = (steps[size] as number) + 1;
+      steps[step] = (steps[step] as number) + 1;
       count++;
     }
   }

@@ -1,5 +1,6 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Polygon, Quad } from '../../base/geometry.js';
+import { contains, type Polygon, type Quad } from '../../base/geometry.js';
 import { obstructionsOf } from '../child/eyes.js';
 import type { ObservedVehicle } from '../observation.js';
 import { berthWindow, dimAround, uncovered } from './berths.js';
@@ -36,6 +37,19 @@ describe('looks at berths', () => {
     expect([...tensor.subarray(0, 48)].every((v) => v === 1)).toBe(true);
     const plane = [...tensor.subarray(48, 64)].map((v) => Math.round(v * 10) / 10);
     expect(plane).toEqual([0.7, 0.7, 0.7, 0.7, 0.7, 1, 1, 0.7, 0.7, 1, 1, 0.7, 0.7, 0.7, 0.7, 0.7]);
+  });
+
+  it('dims exactly the pixels whose middle lies outside, whatever the outline', () => {
+    const input: ModelInput = { name: 'images', width: 24, height: 16, channels: 'rgb', layout: 'nchw', scale: 1 / 255, mean: [0, 0, 0], std: [1, 1, 1], resize: 'letterbox', padding: 114 };
+    const coordinate = fc.double({ min: -30, max: 50, noNaN: true });
+    fc.assert(
+      fc.property(fc.array(fc.tuple(coordinate, coordinate), { minLength: 3, maxLength: 7 }), (outline) => {
+        const tensor = new Float32Array(3 * 24 * 16).fill(1);
+        dimAround(tensor, 0, outline, { input, dim: 1 });
+        const wrong = [...tensor].findIndex((value, i) => (value === 1) !== contains(outline, [(i % 24) + 0.5, (Math.floor(i / 24) % 16) + 0.5]));
+        expect(wrong).toBe(-1);
+      }),
+    );
   });
 
   it('tells of what stands in a berth and is no vehicle', () => {

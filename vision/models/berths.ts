@@ -1,4 +1,4 @@
-import { area, boundingBox, boxPolygon, contains, overlapArea, type Box, type Point, type Polygon } from '../../base/geometry.js';
+import { area, boundingBox, boxPolygon, overlapArea, type Box, type Point, type Polygon } from '../../base/geometry.js';
 import type { Picture } from '../decode/picture.js';
 import type { BerthLook, ObservedVehicle } from '../observation.js';
 import type { BerthsModel, ModelInput } from './manifest.js';
@@ -57,15 +57,28 @@ function outlineInInput(berth: Polygon, m: InputMapping): Point[] {
 /** Moves every pixel outside the outline towards grey, so that the network knows which of the berths it sees is meant. Exported for tests. */
 export function dimAround(tensor: Float32Array, slot: number, outline: Polygon, model: { input: ModelInput; dim: number }): void {
   const { width, height, padding } = model.input;
-  const pixels = width * height;
-  const planes = channelScales(model.input).map(({ plane, factor, bias }) => ({ at: (slot * 3 + plane) * pixels, grey: padding * factor + bias }));
-  for (let y = 0, i = 0; y < height; y++) {
-    for (let x = 0; x < width; x++, i++) {
-      if (contains(outline, [x + 0.5, y + 0.5])) continue;
-      for (const { at, grey } of planes) {
-        const value = tensor[at + i] as number;
-        tensor[at + i] = value + (grey - value) * model.dim;
+  const planes = channelScales(model.input).map(({ plane, factor, bias }) => ({ at: (slot * 3 + plane) * width * height, grey: padding * factor + bias }));
+  for (let y = 0; y < height; y++) {
+    const crossings = crossingsOf(outline, y + 0.5);
+    for (const { at, grey } of planes) {
+      let x = 0;
+      for (let k = 0; k <= crossings.length; k++) {
+        // Inside after an odd number of crossings; a pixel belongs to the side of a crossing on which its middle lies.
+        const end = k === crossings.length ? width : Math.min(width, Math.max(x, Math.ceil((crossings[k] as number) - 0.5)));
+        if (k % 2 === 0) for (let i = at + y * width + x; i < at + y * width + end; i++) tensor[i] = (tensor[i] as number) + (grey - (tensor[i] as number)) * model.dim;
+        x = end;
       }
     }
   }
+}
+
+/** Where a row cuts an outline, from left to right. */
+function crossingsOf(outline: Polygon, y: number): number[] {
+  const found: number[] = [];
+  for (let i = 0, j = outline.length - 1; i < outline.length; j = i++) {
+    const a = outline[i] as Point;
+    const b = outline[j] as Point;
+    if (a[1] > y !== b[1] > y) found.push(((b[0] - a[0]) * (y - a[1])) / (b[1] - a[1]) + a[0]);
+  }
+  return found.sort((p, q) => p - q);
 }

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { applyHomography, boundingBox, homographyFrom, type Box, type Polygon, type Quad } from '../../base/geometry.js';
-import type { Picture } from '../decode/picture.js';
+import { rgbCoefficients, type ColourMatrix, type Picture } from '../decode/picture.js';
 import { ctcGreedy } from './ctc.js';
 import type { ModelInput, ReaderModel, VehiclesModel } from './manifest.js';
 import { averaged, suppress, type Detection } from './nms.js';
@@ -9,7 +9,7 @@ import { assignPlates } from './plate-assignment.js';
 import { closeUp, peaks, plausible } from './plate-finder.js';
 import { fillFromBands, plateBands, subQuad } from './rectify.js';
 import { detectionRegions, REGION_DEFAULTS } from './regions.js';
-import { fillFromBox, placeInput, toPicture } from './tensor.js';
+import { channelScales, fillFromBox, placeInput, toPicture, writePlanes } from './tensor.js';
 import { readDetections } from './vehicle-detector.js';
 
 const input = (over: Partial<ModelInput> = {}): ModelInput => ({
@@ -66,6 +66,39 @@ describe('tensor', () => {
       expect(tensor[plane * 64 * 48 + 1000]).toBeGreaterThan(0.95);
       expect(tensor[(2 - plane) * 64 * 48 + 1000]).toBeLessThan(0.05);
     }
+  });
+
+  it('gives what the colour equations say, to a tenth of a level, in every coding, and pads all around', () => {
+    const model = input({ width: 32, height: 20, channels: 'bgr', mean: [0.1, 0.2, 0.3], std: [0.5, 0.6, 0.7] });
+    const target: Box = { x: 5, y: 3, width: 22, height: 14 };
+    const count = target.width * target.height;
+    const bytes = fc.uint8Array({ minLength: count, maxLength: count });
+    const codings = fc.tuple(fc.constantFrom<ColourMatrix>('bt601', 'bt709', 'bt2020'), fc.boolean());
+    fc.assert(
+      fc.property(bytes, bytes, bytes, codings, (y, u, v, [matrix, fullRange]) => {
+        const tensor = new Float32Array(2 * 3 * 32 * 20).fill(9);
+        writePlanes(tensor, 1, { width: target.width, height: target.height, y, u, v }, target, { matrix, fullRange }, model);
+        const c = rgbCoefficients({ matrix, fullRange });
+        const exact = (i: number, colour: number): number => {
+          const [du, dv] = [(u[i] as number) - 128, (v[i] as number) - 128];
+          const sum = ((y[i] as number) - c.lumaOffset) * c.luma + ([dv * c.redV, du * c.greenU + dv * c.greenV, du * c.blueU][colour] as number);
+          return Math.min(255, Math.max(0, sum));
+        };
+        let worst = 0;
+        for (const [colour, { plane, factor, bias }] of channelScales(model).entries()) {
+          for (let row = 0; row < 20; row++) {
+            for (let col = 0; col < 32; col++) {
+              const inside = col >= target.x && col < target.x + target.width && row >= target.y && row < target.y + target.height;
+              const wanted = inside ? exact((row - target.y) * target.width + col - target.x, colour) : 114;
+              worst = Math.max(worst, Math.abs((tensor[((3 + plane) * 20 + row) * 32 + col] as number) - (wanted * factor + bias)) / factor);
+            }
+          }
+        }
+        expect(worst).toBeLessThan(0.1);
+        expect(tensor.subarray(0, 3 * 32 * 20).every((value) => value === 9)).toBe(true);
+      }),
+      { numRuns: 60 },
+    );
   });
 
   it('cuts the place that was asked for', () => {
@@ -210,6 +243,9 @@ describe('detections', () => {
     expect(found).toMatchObject({ class: 'truck' });
     expect(found?.score).toBeCloseTo(0.65, 5);
     expect(readDetections({ ...both, scoreKind: 'independent' }, tensors, mapping, { width: 1920, height: 1080 })).toEqual([]);
+    // Three classes that only together reach the threshold, each just above a third of it.
+    const thirds = { ...both, classes: ['car', 'bus', 'truck'], scoreKind: 'exclusive' } as VehiclesModel;
+    expect(readDetections(thirds, output([10, 14, 60, 54], [0.167, 0.167, 0.167], [1, 1, 1, 1, 1, 1, 1, 1]), mapping, { width: 1920, height: 1080 })).toHaveLength(1);
   });
 
   it('refuses outputs that contradict each other', () => {

@@ -11,6 +11,9 @@ export interface SessionOptions {
   logger: Logger;
 }
 
+/** Pictures in one run; more would only take more memory. */
+const MOST_AT_ONCE = 16;
+
 /** One output tensor. */
 export interface Output {
   data: Float32Array;
@@ -28,10 +31,15 @@ export class ModelSession<Entry extends ModelEntry = ModelEntry> {
   /** Whether several pictures may go in at once. */
   readonly batched: boolean;
   readonly #session: InferenceSession;
+  /** Only these are computed, whatever else the network offers. */
+  readonly #outputs: readonly string[];
+  /** The last run's input, free to be filled again: a new one for each run keeps the garbage collector busy. */
+  #spare: Float32Array | null = null;
 
   private constructor(entry: Entry, session: InferenceSession, provider: string, batched: boolean) {
     this.entry = entry;
     this.#session = session;
+    this.#outputs = outputNames(entry);
     this.provider = provider;
     this.batched = batched;
   }
@@ -72,18 +80,22 @@ export class ModelSession<Entry extends ModelEntry = ModelEntry> {
   }
 
   /**
-   * Runs `count` pictures, filled by `fill(tensor, slot)`, and gives each picture its part of every output: shapes without
-   * the batch dimension.
+   * Runs `count` pictures and gives each picture its part of every output: shapes without the batch dimension. `fill(tensor, slot,
+   * picture)` writes all of a slot; what stood there before is another run's.
    */
   async run(count: number, fill: (tensor: Float32Array, slot: number, picture: number) => void): Promise<Map<string, Output>[]> {
     const results: Map<string, Output>[] = [];
-    const step = this.batched ? Math.min(count, 16) : 1;
+    const step = this.batched ? Math.min(count, MOST_AT_ONCE) : 1;
     for (let from = 0; from < count; from += step) {
       const n = Math.min(step, count - from);
-      const tensor = new Float32Array(n * this.pictureLength);
+      const length = n * this.pictureLength;
+      const room = this.#spare && this.#spare.length >= length ? this.#spare : new Float32Array(length);
+      this.#spare = null;
+      const tensor = room.subarray(0, length);
       for (let slot = 0; slot < n; slot++) fill(tensor, slot, from + slot);
       const { width, height, name } = this.entry.input;
-      const outputs = await this.#session.run({ [name]: new Tensor('float32', tensor, [n, 3, height, width]) });
+      const outputs = await this.#session.run({ [name]: new Tensor('float32', tensor, [n, 3, height, width]) }, this.#outputs);
+      this.#spare = room;
       for (let slot = 0; slot < n; slot++) results.push(this.#slice(outputs, slot, n));
     }
     return results;
@@ -95,7 +107,7 @@ export class ModelSession<Entry extends ModelEntry = ModelEntry> {
 
   #slice(outputs: InferenceSession.OnnxValueMapType, slot: number, n: number): Map<string, Output> {
     const parts = new Map<string, Output>();
-    for (const name of outputNames(this.entry)) {
+    for (const name of this.#outputs) {
       const value = outputs[name] as Tensor;
       if (!(value.data instanceof Float32Array) || value.dims[0] !== n) {
         throw new BerthwatchError('bad-input', 'VISION_MODEL_SHAPE', `model "${this.entry.id}": output "${name}" is ${value.type} [${value.dims.join(',')}], wanted float32 with batch ${n}`);

@@ -68,41 +68,103 @@ export const clampByte = (value: number): number => (value < 0 ? 0 : value > 255
  */
 export function fillFromBox(tensor: Float32Array, slot: number, picture: Picture, box: Box, input: ModelInput): InputMapping {
   const { cut, target, mapping } = placeInput(picture, box, input);
-  const planes = scaleRegion(picture, cut, target.width, target.height);
+  const planes = scaleRegion(picture, cut, target.width, target.height, scratch(target.width * target.height));
   writePlanes(tensor, slot, planes, target, picture, input);
   return mapping;
+}
+
+let planes = { y: new Uint8Array(0), u: new Uint8Array(0), v: new Uint8Array(0) };
+
+/** Room for scaled planes, used anew by every call: fresh ones for each cut keep the garbage collector busier than the scaler. */
+function scratch(size: number): typeof planes {
+  if (planes.y.length < size) planes = { y: new Uint8Array(size), u: new Uint8Array(size), v: new Uint8Array(size) };
+  return planes;
 }
 
 /** Writes scaled planes at `target` of the input and padding around it. Exported for tests. */
 export function writePlanes(
   tensor: Float32Array,
   slot: number,
-  planes: Planes444,
+  { y, u, v }: Planes444,
   target: Box,
   coding: Pick<Picture, 'matrix' | 'fullRange'>,
   input: ModelInput,
 ): void {
-  const { luma, redV, greenU, greenV, blueU } = rgbTables(coding.matrix, coding.fullRange);
+  const { luma, redV, greenU, greenV, blueU } = fixedTables(coding);
   const area = input.width * input.height;
-  const base = slot * 3 * area;
   const [red, green, blue] = channelScales(input);
-  if (target.width !== input.width || target.height !== input.height) {
-    for (const c of [red, green, blue]) tensor.fill(input.padding * c.factor + c.bias, base + c.plane * area, base + (c.plane + 1) * area);
-  }
-  const r = tensor.subarray(base + red.plane * area, base + (red.plane + 1) * area);
-  const g = tensor.subarray(base + green.plane * area, base + (green.plane + 1) * area);
-  const b = tensor.subarray(base + blue.plane * area, base + (blue.plane + 1) * area);
-  const { y, u, v } = planes;
-  let i = 0;
-  for (let row = 0; row < target.height; row++) {
+  const plane = (c: ChannelScale): Float32Array => tensor.subarray((slot * 3 + c.plane) * area, (slot * 3 + c.plane + 1) * area);
+  const [r, g, b] = [plane(red), plane(green), plane(blue)];
+  padAround(r, target, input, red);
+  padAround(g, target, input, green);
+  padAround(b, target, input, blue);
+  const [toRed, toGreen, toBlue] = [valueTable(red), valueTable(green), valueTable(blue)];
+  for (let row = 0, i = 0; row < target.height; row++) {
     let o = (target.y + row) * input.width + target.x;
     for (let col = 0; col < target.width; col++, i++, o++) {
       const l = luma[y[i] as number] as number;
       const cu = u[i] as number;
       const cv = v[i] as number;
-      r[o] = clampByte(l + (redV[cv] as number)) * red.factor + red.bias;
-      g[o] = clampByte(l + (greenU[cu] as number) + (greenV[cv] as number)) * green.factor + green.bias;
-      b[o] = clampByte(l + (blueU[cu] as number)) * blue.factor + blue.bias;
+      r[o] = toRed[l + (redV[cv] as number)] as number;
+      g[o] = toGreen[l + (greenU[cu] as number) + (greenV[cv] as number)] as number;
+      b[o] = toBlue[l + (blueU[cu] as number)] as number;
     }
   }
+}
+
+function padAround(plane: Float32Array, target: Box, input: ModelInput, c: ChannelScale): void {
+  const grey = input.padding * c.factor + c.bias;
+  const [right, bottom] = [target.x + target.width, target.y + target.height];
+  plane.fill(grey, 0, target.y * input.width);
+  plane.fill(grey, bottom * input.width);
+  if (target.width === input.width) return;
+  for (let row = target.y; row < bottom; row++) {
+    plane.fill(grey, row * input.width, row * input.width + target.x);
+    plane.fill(grey, row * input.width + right, (row + 1) * input.width);
+  }
+}
+
+/*
+ * A pixel is three sums of whole numbers and three look-ups: colours are added in sixteenths of a level, and a table that is as
+ * long as those sums can go turns them into what the network sees, clamping included. Within a tenth of a level of exact.
+ */
+const UNITS = 16;
+/** No sum of luma and chroma of the three matrices leaves −320 to 600 levels. */
+const LOWEST = -320;
+const HIGHEST = 600;
+
+interface FixedTables {
+  /** Shifted so that the lowest sum is 0. */
+  luma: Int32Array;
+  redV: Int32Array;
+  greenU: Int32Array;
+  greenV: Int32Array;
+  blueU: Int32Array;
+}
+
+const fixed = new Map<string, FixedTables>();
+
+function fixedTables({ matrix, fullRange }: Pick<Picture, 'matrix' | 'fullRange'>): FixedTables {
+  const key = `${matrix}/${fullRange}`;
+  let known = fixed.get(key);
+  if (!known) {
+    const exact = rgbTables(matrix, fullRange);
+    const inUnits = (table: Float32Array, shift = 0): Int32Array => Int32Array.from(table, (value) => Math.round((value - shift) * UNITS));
+    known = { luma: inUnits(exact.luma, LOWEST), redV: inUnits(exact.redV), greenU: inUnits(exact.greenU), greenV: inUnits(exact.greenV), blueU: inUnits(exact.blueU) };
+    fixed.set(key, known);
+  }
+  return known;
+}
+
+const values = new Map<string, Float32Array>();
+
+/** What a network sees of each possible sum. */
+function valueTable({ factor, bias }: ChannelScale): Float32Array {
+  const key = `${factor}/${bias}`;
+  let known = values.get(key);
+  if (!known) {
+    known = Float32Array.from({ length: (HIGHEST - LOWEST) * UNITS }, (_, i) => clampByte(LOWEST + i / UNITS) * factor + bias);
+    values.set(key, known);
+  }
+  return known;
 }

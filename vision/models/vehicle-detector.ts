@@ -42,7 +42,10 @@ export function readDetections(
     throw new BerthwatchError('bad-input', 'VISION_MODEL_SHAPE', `model "${model.id}": ${count} boxes, ${scores.data.length} scores for ${classes} classes, ${quads?.data.length ?? 0} quad numbers do not fit`);
   }
   const detections: Detection[] = [];
+  // Nearly all candidates see nothing: where no class has even its share of the threshold, their sum cannot reach it.
+  const share = model.thresholds.score / classes;
   for (let a = 0; a < count; a++) {
+    if (!reaches(scores.data, a * classes, classes, share)) continue;
     const { score, name } = judge(model, scores.data, a * classes);
     // Written so that NaN fails too.
     if (!(score >= model.thresholds.score) || !name) continue;
@@ -54,6 +57,11 @@ export function readDetections(
     detections.push({ box, score: Math.min(1, score), class: name, footprint });
   }
   return detections;
+}
+
+function reaches(scores: Float32Array, from: number, classes: number, least: number): boolean {
+  for (let c = from; c < from + classes; c++) if ((scores[c] as number) >= least) return true;
+  return false;
 }
 
 /** A family's outputs as boxes, scores and footprints in pixels of the input. @throws BerthwatchError bad-input */
