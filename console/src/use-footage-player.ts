@@ -1,6 +1,8 @@
 import type Hls from 'hls.js/light';
 import { useCallback, useEffect, useRef, useState, type RefObject } from 'react';
 import { playlistUrl, readLink, type FootageDay } from './footage-api.js';
+import { pauseBefore, troubleOf, type Failure, type Trouble } from './footage-trouble.js';
+import { windowAround, type FootageWindow } from './footage-window.js';
 import { currentToken } from './session.js';
 
 export interface FootagePlayer {
@@ -8,8 +10,10 @@ export interface FootagePlayer {
   at: number | null;
   playing: boolean;
   waiting: boolean;
-  /** Why nothing is shown, in the service's words; null where something is. */
-  problem: string | null;
+  /** Why nothing is shown; null where something is. */
+  problem: Trouble | null;
+  /** What went wrong is tried again by itself. */
+  retrying: boolean;
   /** The pictures are turned into H.264 for this browser. */
   converted: boolean;
   rate: number;
@@ -20,21 +24,21 @@ export interface FootagePlayer {
   setRate(rate: number): void;
 }
 
-/** Footage before and behind the moment asked for that one playlist has: long enough to play on, short enough to load at once. */
-const BEFORE_MS = 5 * 60_000;
-const BEHIND_MS = 60 * 60_000;
 const FRAME_S = 0.04;
+const NOTHING = { at: null, playing: false, waiting: false, problem: null, retrying: false, converted: false };
+/** Shown again: what was wrong is over. */
+const WELL = { problem: null, retrying: false };
+/** A piece that must be turned into H.264 waits its turn, and is only sent when it is whole. */
+const FIRST_BYTE_MS = { stored: 20_000, converted: 90_000 };
 
-interface Window {
-  from: number;
-  to: number;
+interface Window extends FootageWindow {
   /** Where stretches of footage lie in the player's time. */
   stretches: { start: number; duration: number; at: number }[];
 }
 
 /** Plays the footage of one camera in a video element, by wall clock. */
 export function useFootagePlayer(video: RefObject<HTMLVideoElement | null>, cameraId: string, day: FootageDay | null): FootagePlayer {
-  const [state, setState] = useState<Pick<FootagePlayer, 'at' | 'playing' | 'waiting' | 'problem' | 'converted' | 'rate'>>({ at: null, playing: false, waiting: false, problem: null, converted: false, rate: 1 });
+  const [state, setState] = useState<Pick<FootagePlayer, 'at' | 'playing' | 'waiting' | 'problem' | 'retrying' | 'converted' | 'rate'>>({ ...NOTHING, rate: 1 });
   const hls = useRef<Hls | null>(null);
   const window = useRef<Window | null>(null);
   const wanted = useRef<{ at: number; play: boolean } | null>(null);
@@ -42,10 +46,18 @@ export function useFootagePlayer(video: RefObject<HTMLVideoElement | null>, came
   days.current = day;
   const rate = useRef(1);
   const turn = useRef(0);
+  /** Tries since something was shown last, and where they failed. */
+  const tries = useRef<{ count: number; at: number; timer: ReturnType<typeof setTimeout> | undefined }>({ count: 0, at: 0, timer: undefined });
+  /** The browser could not play what it had said it could. */
+  const convertAll = useRef(false);
+  /** The player gave up: where it is put does not matter. */
+  const dead = useRef(false);
   const patch = useCallback((more: Partial<typeof state>) => setState((now) => ({ ...now, ...more })), []);
 
   const unload = useCallback(() => {
     turn.current++;
+    clearTimeout(tries.current.timer);
+    dead.current = false;
     hls.current?.destroy();
     hls.current = null;
     window.current = null;
@@ -70,26 +82,48 @@ export function useFootagePlayer(video: RefObject<HTMLVideoElement | null>, came
     element.currentTime = stretch.start + Math.max(0, (goal.at - stretch.at) / 1000) + 0.002;
     element.playbackRate = rate.current;
     if (goal.play) void element.play().catch(() => undefined);
-    patch({ problem: null });
     return true;
-  }, [video, patch]);
+  }, [video]);
 
   const load = useCallback(
     async (at: number) => {
       const element = video.current;
-      if (!element) return;
+      const known = days.current;
       unload();
+      patch({ waiting: true });
+      // Once the day is known the moment is loaded (see the effect): how its pictures are coded must not be guessed.
+      if (!element || !known) return;
       const mine = turn.current;
-      const own: Window = { from: at - BEFORE_MS, to: at + BEHIND_MS, stretches: [] };
-      patch({ waiting: true, problem: null });
-      const { default: HlsPlayer } = await import('hls.js/light');
+
+      /** Says what is wrong and, where that may help, loads what should be shown anew after a pause. */
+      const failed = (failure: Failure): void => {
+        const { count } = tries.current;
+        dead.current = true;
+        const pause = pauseBefore(count, failure);
+        patch({ problem: troubleOf(failure), retrying: pause !== null, waiting: false });
+        if (pause === null) return;
+        clearTimeout(tries.current.timer);
+        const timer = setTimeout(() => {
+          const goal = wanted.current ?? { at: clock() ?? at, play: !element.paused };
+          wanted.current = goal;
+          void load(goal.at);
+        }, pause);
+        tries.current = { count: count + 1, at: wanted.current?.at ?? clock() ?? at, timer };
+      };
+
+      let HlsPlayer: typeof Hls;
+      try {
+        HlsPlayer = (await import('hls.js/light')).default;
+      } catch {
+        if (mine === turn.current) failed({ type: 'networkError', details: 'player', status: 0, answer: null });
+        return;
+      }
       if (mine !== turn.current) return;
+      const supported = HlsPlayer.isSupported();
+      const own: Window = { ...windowAround(known, at, (mimeType) => supported && !convertAll.current && (HlsPlayer.getMediaSource()?.isTypeSupported(mimeType) ?? false)), stretches: [] };
       window.current = own;
-      if (!HlsPlayer.isSupported()) return void loadNative(element, own, mine);
-      const range = days.current?.ranges.find((one) => one.to >= at);
-      const format = days.current?.formats.find((one) => one.codec === range?.codec);
-      const converted = range?.codec === 'h265' && !(format && MediaSource.isTypeSupported(format.mimeType));
-      patch({ converted });
+      if (!supported) return void loadNative(element, own, mine);
+      patch({ converted: own.converted });
       const player = new HlsPlayer({
         enableWorker: false,
         autoStartLoad: false,
@@ -97,6 +131,14 @@ export function useFootagePlayer(video: RefObject<HTMLVideoElement | null>, came
         maxBufferLength: 20,
         backBufferLength: 60,
         liveDurationInfinity: true,
+        fragLoadPolicy: {
+          default: {
+            maxTimeToFirstByteMs: own.converted ? FIRST_BYTE_MS.converted : FIRST_BYTE_MS.stored,
+            maxLoadTimeMs: 120_000,
+            timeoutRetry: { maxNumRetry: 1, retryDelayMs: 0, maxRetryDelayMs: 0 },
+            errorRetry: { maxNumRetry: 3, retryDelayMs: 1_000, maxRetryDelayMs: 8_000 },
+          },
+        },
         xhrSetup: (request) => {
           const token = currentToken();
           if (token !== null) request.setRequestHeader('authorization', `Bearer ${token}`);
@@ -112,18 +154,26 @@ export function useFootagePlayer(video: RefObject<HTMLVideoElement | null>, came
         player.startLoad(stretch ? stretch.start + Math.max(0, ((goal?.at ?? 0) - stretch.at) / 1000) : 0);
         if (!settle()) patch({ waiting: false });
       });
+      player.on(HlsPlayer.Events.FRAG_BUFFERED, () => patch(WELL));
       player.on(HlsPlayer.Events.ERROR, (_, error) => {
-        if (error.response?.code === 503 || error.fatal) void explain(error.networkDetails as XMLHttpRequest | undefined, `${error.details}`).then((problem) => patch({ problem, waiting: false }));
+        const failure: Failure = { type: error.type, details: error.details, status: error.response?.code, answer: (error.networkDetails as XMLHttpRequest | undefined)?.response };
+        if (error.fatal) {
+          if (failure.type === 'mediaError' && !own.converted && known.ranges.some(({ codec }) => codec === 'h265')) convertAll.current = true;
+          failed(failure);
+        } else if (failure.status === 503) {
+          // It is asked for again by itself; whoever waits for it is told why.
+          patch({ problem: troubleOf(failure), retrying: true, waiting: false });
+        }
       });
-      player.loadSource(playlistUrl(cameraId, Math.round(own.from), Math.round(own.to), converted ? 'h264' : 'stored'));
+      player.loadSource(playlistUrl(cameraId, Math.round(own.from), Math.round(own.to), own.converted ? 'h264' : 'stored'));
       player.attachMedia(element);
     },
-    [cameraId, patch, settle, unload, video],
+    [cameraId, clock, patch, settle, unload, video],
   );
 
   /** Browsers without media sources play HLS themselves; they cannot send headers. */
   const loadNative = async (element: HTMLVideoElement, own: Window, mine: number): Promise<void> => {
-    if (element.canPlayType('application/vnd.apple.mpegurl') === '') return patch({ problem: 'HLS', waiting: false });
+    if (element.canPlayType('application/vnd.apple.mpegurl') === '') return patch({ problem: { known: 'cannotPlay' }, waiting: false });
     const { playlist } = await readLink(cameraId, Math.round(own.from), Math.round(own.to));
     if (mine !== turn.current) return;
     element.src = playlist;
@@ -137,19 +187,27 @@ export function useFootagePlayer(video: RefObject<HTMLVideoElement | null>, came
   const seek = useCallback(
     (at: number, play: boolean) => {
       wanted.current = { at, play };
+      tries.current.count = 0;
+      patch(WELL);
       const own = window.current;
       const inside = own !== null && at >= own.from && at < own.to - 5_000;
-      if (!inside || !settle()) void load(at);
+      if (dead.current || !inside || !settle()) void load(at);
     },
-    [load, settle],
+    [load, patch, settle],
   );
+
+  useEffect(() => {
+    if (day !== null && window.current === null && hls.current === null && wanted.current !== null) void load(wanted.current.at);
+  }, [day, load]);
 
   useEffect(() => {
     const element = video.current;
     if (!element) return;
     const tick = (): void => {
       const at = clock();
-      if (at !== null) patch({ at });
+      if (at === null) return;
+      patch({ at });
+      if (at > tries.current.at + 1_000) tries.current.count = 0;
     };
     const goOn = (): void => {
       const last = window.current?.stretches.at(-1);
@@ -162,7 +220,7 @@ export function useFootagePlayer(video: RefObject<HTMLVideoElement | null>, came
       ['play', () => patch({ playing: true })],
       ['pause', () => patch({ playing: false })],
       ['waiting', () => patch({ waiting: true })],
-      ['playing', () => patch({ waiting: false, problem: null })],
+      ['playing', () => patch({ waiting: false, ...WELL })],
       ['canplay', () => patch({ waiting: false })],
       ['ended', goOn],
     ];
@@ -173,7 +231,7 @@ export function useFootagePlayer(video: RefObject<HTMLVideoElement | null>, came
   }, [video, clock, patch, seek]);
 
   useEffect(() => {
-    patch({ at: null, playing: false, waiting: false, problem: null, converted: false });
+    patch(NOTHING);
     return unload;
   }, [cameraId, patch, unload]);
 
@@ -198,14 +256,4 @@ export function useFootagePlayer(video: RefObject<HTMLVideoElement | null>, came
       patch({ rate: next });
     },
   };
-}
-
-async function explain(request: XMLHttpRequest | undefined, otherwise: string): Promise<string> {
-  const answer = request?.response as unknown;
-  try {
-    const text = typeof answer === 'string' ? answer : answer instanceof ArrayBuffer ? new TextDecoder().decode(answer) : '';
-    return (JSON.parse(text) as { message?: string }).message ?? otherwise;
-  } catch {
-    return otherwise;
-  }
 }

@@ -52,7 +52,7 @@ describe.skipIf(['ffmpeg', 'chromium'].map(haveTool).includes(false))('the foota
     if (process.env.SCREENSHOTS === undefined) rmSync(shots, { recursive: true, force: true });
   });
 
-  async function open(width: number, height: number, address: string): Promise<Page> {
+  async function open(width: number, height: number, address: string, prepare: (page: Page) => Promise<void> = () => Promise.resolve()): Promise<Page> {
     const page = await browser.newPage({ viewport: { width, height }, acceptDownloads: true });
     page.on('pageerror', (error) => errors.push(error.message));
     page.on('console', (message) => {
@@ -66,21 +66,28 @@ describe.skipIf(['ffmpeg', 'chromium'].map(haveTool).includes(false))('the foota
       '/api/status': { now: DAY + 620 * MINUTE, problems: [], platforms: [], counts: { visits: 3, openVisits: 1, pictures: 0, pendingEvidence: 0 }, storage: { state: 'ok' }, clock: { state: 'off' } },
     };
     for (const [path, json] of Object.entries(told)) await page.route((url) => url.pathname === path, (route) => route.fulfill({ json }));
+    await prepare(page);
+    await page.addInitScript(keepShownTimes);
     await page.goto(`${stage.url}/?token=${TOKEN}${address}`);
     return page;
   }
 
   const video = (page: Page): Promise<VideoElement> => page.locator('.screen video').evaluate((element) => ({ currentTime: (element as unknown as VideoElement).currentTime, videoWidth: (element as unknown as VideoElement).videoWidth, paused: (element as unknown as VideoElement).paused }));
-  const shown = async (page: Page): Promise<string> => ((await page.locator('.screen time').textContent()) ?? '').trim();
-  async function until(what: string, condition: () => Promise<boolean>): Promise<void> {
-    for (const end = Date.now() + 60_000; !(await condition().catch(() => false)); await new Promise((resolve) => setTimeout(resolve, 100))) if (Date.now() > end) throw new Error(`waited in vain: ${what}`);
+  const shown = async (page: Page): Promise<string> => ((await page.locator('.screen time').textContent({ timeout: 1_000 })) ?? '').trim();
+  /** Whether a time like this was ever on the screen: footage plays on while nobody looks. */
+  const wasShown = async (page: Page, time: RegExp): Promise<boolean> => (await page.evaluate(() => (globalThis as unknown as { shownTimes: string[] }).shownTimes)).some((text) => time.test(text));
+  /** The screen's texts say why a picture is missing. */
+  async function until(page: Page, what: string, condition: () => Promise<boolean>): Promise<void> {
+    for (const end = Date.now() + 120_000; !(await condition().catch(() => false)); await new Promise((resolve) => setTimeout(resolve, 100))) {
+      if (Date.now() > end) throw new Error(`waited in vain: ${what}; the screen says "${await page.locator('.screen').innerText()}", its video ${JSON.stringify(await video(page))}, the console ${JSON.stringify(errors)}`);
+    }
   }
 
   it('plays the moment that a link names, and goes on over a gap', async () => {
     const page = await open(1280, 1000, `#/footage/cam-1?t=${DAY + 600.5 * MINUTE}`);
-    await until('the street is played', async () => (await video(page)).videoWidth === 1920 && (await video(page)).currentTime > 0 && /10:00:3\d/.test(await shown(page)));
+    await until(page, 'the street is played', async () => (await video(page)).videoWidth === 1920 && (await video(page)).currentTime > 0 && (await wasShown(page, /10:00:3\d/)));
     const before = await video(page);
-    await until('time goes on', async () => (await video(page)).currentTime > before.currentTime + 1);
+    await until(page, 'time goes on', async () => (await video(page)).currentTime > before.currentTime + 1);
     await page.locator('.timeline').scrollIntoViewIfNeeded();
     const box = await page.locator('.timeline-box').boundingBox();
     if (!box) throw new Error('there is no timeline');
@@ -91,13 +98,13 @@ describe.skipIf(['ffmpeg', 'chromium'].map(haveTool).includes(false))('the foota
     await page.locator('.tip', { hasText: 'the test took the camera away' }).waitFor();
     await page.screenshot({ path: join(shots, 'footage-1280.png') });
     await page.mouse.click(box.x + inside + 4, box.y + 30);
-    await until('the footage behind the gap is played', async () => /10:03:\d\d/.test(await shown(page)));
+    await until(page, 'the footage behind the gap is played', () => wasShown(page, /10:03:\d\d/));
     await page.getByRole('button', { name: '声音：关' }).click();
     expect(await page.locator('.screen video').evaluate((element) => (element as unknown as { muted: boolean }).muted)).toBe(false);
     await page.getByRole('button', { name: '暂停' }).click();
     const still = await shown(page);
     await page.getByRole('button', { name: '上一次入离场' }).click();
-    await until('the enter before is played', async () => (await shown(page)) !== still && /10:0[013]:\d\d/.test(await shown(page)));
+    await until(page, 'the enter before is played', async () => (await shown(page)) !== still && /10:0[013]:\d\d/.test(await shown(page)));
     expect(await page.locator('.marks li').count()).toBe(3);
     expect(await page.locator('.timeline .stay').count()).toBe(3);
     await page.close();
@@ -105,7 +112,7 @@ describe.skipIf(['ffmpeg', 'chromium'].map(haveTool).includes(false))('the foota
 
   it('exports the selected clip with its progress, and downloads it', async () => {
     const page = await open(1280, 1000, `#/footage/cam-1?t=${DAY + 600.2 * MINUTE}`);
-    await until('the street is played', async () => (await video(page)).videoWidth === 1920);
+    await until(page, 'the street is played', async () => (await video(page)).videoWidth === 1920);
     await page.locator('.edges input').first().fill('10:00:20');
     await page.locator('.edges input').last().fill('10:00:26');
     await page.locator('.export .wide input').first().fill('张三');
@@ -119,12 +126,70 @@ describe.skipIf(['ffmpeg', 'chromium'].map(haveTool).includes(false))('the foota
 
   it('shows H.265 as H.264, on a small screen too', async () => {
     const page = await open(390, 844, `#/footage/cam-2?t=${DAY + 600 * MINUTE + 2_000}`);
-    await until('it is played', async () => (await video(page)).videoWidth === 320 && /10:00:0\d/.test(await shown(page)));
+    await until(page, 'it is played', async () => (await video(page)).videoWidth === 320 && (await wasShown(page, /10:00:0\d/)));
     await page.getByText('H.265 已转为 H.264 播放').waitFor();
     await page.goto(`${stage.url}/?token=${TOKEN}#/footage/cam-1?t=${DAY + 600.5 * MINUTE}`);
-    await until('the street is played', async () => (await video(page)).videoWidth === 1920);
+    await until(page, 'the street is played', async () => (await video(page)).videoWidth === 1920);
     expect(await page.evaluate(() => (globalThis as unknown as { document: { documentElement: { scrollWidth: number } } }).document.documentElement.scrollWidth)).toBeLessThanOrEqual(390);
     await page.screenshot({ path: join(shots, 'footage-390.png'), fullPage: true });
+    await page.close();
+  });
+
+  it('shows H.265 as H.264 also when the day is read anew while the player is still being loaded', async () => {
+    // A service tells its time, by which the footage is today's, when the moment is asked for already.
+    const playerAsked = signal();
+    const readAgain = signal();
+    const playlistAsked = signal();
+    let reads = 0;
+    const page = await open(1280, 1000, `#/footage/cam-2?t=${DAY + 600 * MINUTE + 2_000}`, async (page) => {
+      await page.route('**/api/status', async (route) => {
+        await playerAsked.given;
+        await route.fallback();
+      });
+      await page.route(/hls\.light/, async (route) => {
+        playerAsked.give();
+        await readAgain.given;
+        await route.continue();
+      });
+      await page.route(/cam-2\/footage\?/, async (route) => {
+        if (++reads === 2) {
+          readAgain.give();
+          await playlistAsked.given;
+        }
+        await route.continue();
+      });
+      page.on('request', (request) => {
+        if (request.url().includes('.m3u8')) playlistAsked.give();
+      });
+    });
+    await until(page, 'it is played', async () => (await video(page)).videoWidth === 320 && (await wasShown(page, /10:00:0\d/)));
+    expect(reads).toBeGreaterThanOrEqual(2);
+    await page.close();
+  });
+
+  it('says that the service is busy or away, and shows the picture by itself once it is there', async () => {
+    const known = errors.length;
+    const said = '服务正忙：请稍候 (test)';
+    let state: 'busy' | 'away' | 'well' = 'busy';
+    let refused = 0;
+    const page = await open(1280, 1000, `#/footage/cam-2?t=${DAY + 600 * MINUTE + 2_000}`, async (page) => {
+      await page.route(/\.m4s$/, async (route) => {
+        if (state === 'well') return route.fallback();
+        refused++;
+        await (state === 'busy' ? route.fulfill({ status: 503, json: { error: 'PLAYBACK_BUSY', message: said } }) : route.abort('connectionrefused'));
+      });
+    });
+    const failed = page.locator('.screen .failed');
+    await failed.filter({ hasText: said }).waitFor({ timeout: 120_000 });
+    expect(await failed.innerText()).toContain('稍后自动重试');
+    // More often than the player asks by itself before it gives up.
+    await until(page, 'it is asked for again and again', () => Promise.resolve(refused > 6));
+    state = 'away';
+    await failed.filter({ hasText: '连接不上服务' }).waitFor({ timeout: 120_000 });
+    state = 'well';
+    await until(page, 'it is played', async () => (await video(page)).videoWidth === 320 && (await video(page)).currentTime > 2);
+    await until(page, 'nothing is said to be wrong any more', async () => (await failed.count()) === 0);
+    expect(errors.splice(known).filter((text) => !/Failed to load resource/.test(text))).toEqual([]);
     await page.close();
   });
 
@@ -132,3 +197,19 @@ describe.skipIf(['ffmpeg', 'chromium'].map(haveTool).includes(false))('the foota
     expect(errors.filter((text) => !/events/.test(text))).toEqual([]);
   });
 });
+
+function signal(): { given: Promise<void>; give: () => void } {
+  let give = (): void => undefined;
+  const given = new Promise<void>((resolve) => (give = resolve));
+  return { given, give };
+}
+
+/** Runs in the page: keeps each time that the screen ever showed. */
+function keepShownTimes(): void {
+  const page = globalThis as unknown as { shownTimes: string[]; document: { querySelector(selector: string): { textContent: string } | null }; MutationObserver: new (seen: () => void) => { observe(target: unknown, options: object): void } };
+  page.shownTimes = [];
+  new page.MutationObserver(() => {
+    const text = page.document.querySelector('.screen time')?.textContent;
+    if (text !== undefined && text !== page.shownTimes.at(-1)) page.shownTimes.push(text);
+  }).observe(page.document, { subtree: true, childList: true, characterData: true });
+}

@@ -15,6 +15,7 @@ import './footage.css';
 const DAY_MS = 86_400_000;
 const OFFSET_MS = 8 * 3_600_000;
 const REFRESH_MS = 15_000;
+const AGAIN_MS = 5_000;
 
 const midnight = (at: number): number => Math.floor((at + OFFSET_MS) / DAY_MS) * DAY_MS - OFFSET_MS;
 const dayText = (at: number): string => new Date(at + OFFSET_MS).toISOString().slice(0, 10);
@@ -120,10 +121,11 @@ function CameraFootage({ cameraId, asked, live, now }: { cameraId: string; asked
               {player.converted && <span className="badge">{t('converted')}</span>}
               {player.problem !== null ? (
                 <p className="said failed">
-                  {t('playFailed')}：{player.problem === 'HLS' ? t('cannotPlay') : player.problem}
+                  {t('playFailed')}：{'said' in player.problem ? player.problem.said : word(`trouble.${player.problem.known}`)}
+                  {player.retrying && ` ${t('retrying')}`}
                 </p>
               ) : (
-                player.waiting && <p className="said">{t('loading')}</p>
+                player.waiting && <p className="said">{t(player.converted ? 'converting' : 'loading')}</p>
               )}
               {at === null && player.problem === null && !player.waiting && <p className="said">{day && day.ranges.length === 0 ? t('noFootageDay') : t('pickMoment')}</p>}
             </div>
@@ -163,23 +165,26 @@ function CameraFootage({ cameraId, asked, live, now }: { cameraId: string; asked
   );
 }
 
-/** A day of a camera; read again while it is today. */
+/** A day of a camera; read again while it is today, and after a failure. */
 function useDay(cameraId: string, start: number, now: number): { day: FootageDay | null; marks: VisitMark[]; problem: string | null } {
   const [state, setState] = useState<{ day: FootageDay | null; marks: VisitMark[]; problem: string | null }>({ day: null, marks: [], problem: null });
   const today = now < start + DAY_MS + 60_000;
+  useEffect(() => setState({ day: null, marks: [], problem: null }), [cameraId, start]);
   useEffect(() => {
     const abort = new AbortController();
     let timer: ReturnType<typeof setTimeout> | undefined;
-    setState({ day: null, marks: [], problem: null });
     const read = async (): Promise<void> => {
+      let failed = false;
       try {
         const [day, marks] = await Promise.all([readDay(cameraId, start, start + DAY_MS, abort.signal), readMarks(cameraId, start, start + DAY_MS, abort.signal)]);
+        if (abort.signal.aborted) return;
         setState({ day, marks, problem: null });
       } catch (error) {
         if (abort.signal.aborted) return;
+        failed = true;
         setState((before) => ({ ...before, problem: (error as Error).message }));
       }
-      if (today) timer = setTimeout(() => void read(), REFRESH_MS);
+      if (today || failed) timer = setTimeout(() => void read(), failed ? AGAIN_MS : REFRESH_MS);
     };
     void read();
     return () => {
