@@ -48,6 +48,13 @@ export default tseslint.config(
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
       eqeqeq: ['error', 'always', { null: 'ignore' }],
       'no-console': ['error'],
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector: "MemberExpression[object.name='AbortSignal'][property.name='any']",
+          message: 'Node 20 collects a signal that only AbortSignal.any holds (such as AbortSignal.timeout), and what waits for it then waits for ever: abort one AbortController from listeners, as platform/qingdao/adapter.ts does.',
+        },
+      ],
     },
   },
   {

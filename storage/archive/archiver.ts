@@ -131,6 +131,7 @@ export class Archiver {
   /** Interrupts uploads under way; they are continued by the next start. */
   async close(): Promise<void> {
     this.#stop.abort(new BerthwatchError('unavailable', 'ARCHIVE_CLOSED', 'the archive is being closed'));
+    for (const upload of this.#uploads.values()) upload.abort.abort(this.#stop.signal.reason);
     this.#wake();
     const ended = Promise.all([...this.#uploads.values()].map((upload) => upload.done)).then(() => this.#loop);
     // A server that hangs must not hold up the end: what it still gets is found again by the next start.
@@ -209,10 +210,11 @@ export class Archiver {
   }
 
   #begin(job: UploadJob, log: string): void {
+    if (this.#stop.signal.aborted) return;
     const { database, store, disk, folder, clock } = this.#options;
     const abort = new AbortController();
+    const { signal } = abort;
     const upload: Upload = { job, sent: 0, abort, done: Promise.resolve() };
-    const signal = AbortSignal.any([abort.signal, this.#stop.signal]);
     const source = async function* (limit: RateLimit, throughput: Throughput): AsyncGenerator<Uint8Array> {
       // On a disk that is not mounted every file would look lost.
       await folder.check(log);
