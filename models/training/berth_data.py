@@ -3,15 +3,15 @@
   python berth_data.py
 
 Sources: rendered stills (state by the footprints on the berth's ground), the car park's sequences (its own labels), the empty
-car park, and, for what is neither vehicle nor nothing, rendered two-wheelers and things pasted or drawn onto empty berths.
+car park, the same with cars of the sequences pasted where they stood (any light, any neighbours), and, for what is neither
+vehicle nor nothing, rendered two-wheelers and things pasted or drawn onto empty berths.
 Framing varies: each berth is cut several times with its outline moved as operators draw them.
 """
-import xml.etree.ElementTree as ElementTree
-
 import cv2
 import numpy as np
 
 from berth_net import STATES, berth_input
+from filled_park import filled, parked_cars, spaces
 from paths import DATA, STILLS, scratch
 from splits import is_validation
 from stills_data import lines, side
@@ -114,12 +114,6 @@ def draw(rng, out, ground, s):
             cv2.line(out, (int(x - 0.5 * w), int(y - k * h)), (int(x + 0.5 * w), int(y - k * h)), colour(1.2), max(1, int(s * 0.09)), cv2.LINE_AA)
 
 
-def spaces(file):
-    """(outline, occupied) of each berth in one of the car park's label files."""
-    for space in ElementTree.parse(file).getroot():
-        yield [[float(p.get("x")), float(p.get("y"))] for p in space.find("contour")], space.get("occupied")
-
-
 def main():
     rng = np.random.default_rng(5)
     pics, states, val, source = [], [], [], []
@@ -165,6 +159,7 @@ def main():
                 add("car park", img, p, VEHICLE if occupied == "1" else EMPTY, validation, 3)
                 if occupied == "0" and rng.random() < 0.25:
                     add("car park", thing(rng, img, p, bikes[validation]), p, OTHER, validation, 1)
+    cars = parked_cars()
     for f in sorted((DATA / "parking" / "empty").glob("*.jpg")):
         img = cv2.imread(str(f))[..., ::-1]
         validation = is_validation("parking/empty", f.name)
@@ -173,6 +168,11 @@ def main():
                 add("empty car park", img, p, EMPTY, validation, 1)
                 if rng.random() < 0.3:
                     add("empty car park", thing(rng, img, p, bikes[validation]), p, OTHER, validation, 1)
+        for _ in range(0 if validation or img.shape[1] != 1280 else 2):
+            full, stood = filled(rng, img, cars, rng.uniform(0.02, 0.4))
+            taken = {own for own, _, _ in stood}
+            for p in list(outlines.values())[:40]:
+                add("filled car park", full, p, VEHICLE if str(p) in taken else EMPTY, False, 1)
     np.savez(scratch("berths.npz"), pics=np.array(pics), states=np.array(states), val=np.array(val), source=np.array(source))
     for name in sorted(set(source)):
         for v in (False, True):

@@ -19,6 +19,7 @@ import detection_eval
 import grammar
 import plate_data
 import plate_net
+import reference_eval
 from detection_eval import detect, evaluate as evaluate_detector, heading_error
 from paths import DATA, MODELS, STILLS, TRAINING, scratch
 from plates_synth import KINDS
@@ -62,6 +63,8 @@ def vehicles():
         print(name, out["rendered" if name == "stills" else name], flush=True)
     out["realFootprints"] = real_footprints(run)
     print("real footprints", out["realFootprints"], flush=True)
+    out["yoloxNano"] = reference_eval.figures()
+    print("YOLOX-nano on the same pictures", out["yoloxNano"], flush=True)
     out["msOneCore"] = cost(s, (1, 3, HEIGHT, WIDTH))
     return out
 

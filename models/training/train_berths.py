@@ -11,7 +11,7 @@ from berth_net import STATES, BerthNet
 from paths import scratch
 from train_attributes import colour_safe
 
-SHARES = {"stills": 0.55, "car park": 0.3, "empty car park": 0.15}
+SHARES = {"stills": 0.4, "car park": 0.25, "filled car park": 0.25, "empty car park": 0.1}
 
 
 class Stream(torch.utils.data.IterableDataset):
@@ -27,7 +27,7 @@ class Stream(torch.utils.data.IterableDataset):
                 mine = np.where((z["source"] == name) & (z["states"] == state) & ~z["val"])[0]
                 if len(mine):
                     pools.append(mine)
-                    shares.append(share * (0.8 if STATES[state] == "other" else 1.1))
+                    shares.append(share * (0.6 if STATES[state] == "other" else 1.1))
         shares = np.array(shares) / np.sum(shares)
         while True:
             x, y = [], []

@@ -4,17 +4,24 @@ import numpy as np
 
 import degrade
 
+# Share of pictures put together from four: a few hundred real views are learnt by heart otherwise, and one picture in four shows
+# the network much more background that is no vehicle
+MOSAIC = 0.4
+GUESSED = 0.15  # weight of a footprint that an earlier detector saw, beside a rendered one's 1
 MIRROR = [1, 0, 3, 2]  # front left <-> front right, rear right <-> rear left
 
 
 def view(rng, img, rec, size, scale_range):
-    """A random affine view of a record: (picture, boxes, cls, quads, ignore) in a picture of `size` (w, h)."""
+    """A random affine view of a record: (picture, boxes, cls, quads, ignore) in a picture of `size` (w, h).
+
+    `quads` is N x 10 from here on: the footprint's corners, which end is nearer where that is known, the footprint's weight.
+    """
     w, h = size
     fit = min(w / rec["w"], h / rec["h"])
     # mostly the scale at which pictures are looked at in service, sometimes one vehicle much nearer: lorries and buses above all,
     # which pass close by and fill half a picture
     large = [b for b, c in zip(rec["boxes"], rec["cls"]) if c in (1, 2)]
-    if len(rec["boxes"]) and rng.random() < (0.55 if large else 0.2):
+    if len(rec["boxes"]) and rng.random() < (0.3 if large else 0.15):
         pool = large if large and rng.random() < 0.75 else rec["boxes"]
         b = pool[rng.integers(len(pool))]
         centre = np.array([(b[0] + b[2]) / 2, (b[1] + b[3]) / 2])
@@ -47,7 +54,7 @@ def view(rng, img, rec, size, scale_range):
     q = np.stack([q[..., 0] * m[0, 0] + m[0, 2], q[..., 1] * m[1, 1] + m[1, 2]], -1)
     if mirror:
         q = q[:, MIRROR]
-    return (out, *clip(boxes, rec["cls"], q.reshape(-1, 8), ignore, w, h))
+    return (out, *clip(boxes, rec["cls"], np.concatenate([q.reshape(-1, 8), rec["ends"][:, None], np.where(rec["sure"], 1, GUESSED)[:, None]], 1), ignore, w, h))
 
 
 def clip(boxes, cls, quads, ignore, w, h):
@@ -101,19 +108,19 @@ def tone(rng, img):
 def sample(rng, pick, size):
     """(picture of `size` (w, h), boxes, cls, quads, ignore, background weight). `pick(rng)` gives (picture, record)."""
     width, height = size
-    if rng.random() > 0.15:
+    if rng.random() > MOSAIC:
         img, rec = pick(rng)
-        out = view(rng, img, rec, size, (0.85, 1.7))
+        out = view(rng, img, rec, size, (0.7, 1.8))
         return (tone(rng, out[0]), *out[1:], rec["background"])
     canvas = np.empty((height, width, 3), np.uint8)
     cx, cy = int(width * rng.uniform(0.35, 0.65)), int(height * rng.uniform(0.35, 0.65))
     parts, weight = [], 1.0
     for x, y, w, h in ((0, 0, cx, cy), (cx, 0, width - cx, cy), (0, cy, cx, height - cy), (cx, cy, width - cx, height - cy)):
         img, rec = pick(rng)
-        p, b, c, q, g = view(rng, img, rec, (w, h), (1.0, 2.6))
+        p, b, c, q, g = view(rng, img, rec, (w, h), (0.8, 2.6))
         canvas[y:y + h, x:x + w] = p
         off = np.array([x, y, x, y], np.float32)
-        parts.append((b + off, c, q + np.tile(off[:2], 4), g + off))
+        parts.append((b + off, c, q + np.append(np.tile(off[:2], 4), [0, 0]).astype(np.float32), g + off))
         weight = min(weight, rec["background"])
     b, c, q, g = (np.concatenate([p[i] for p in parts]) for i in range(4))
     return tone(rng, canvas), b, c, q, g, weight

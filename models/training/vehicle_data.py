@@ -3,7 +3,8 @@
   python vehicle_data.py elevated roads street-level expressway parking stills
 
 One picture record: RGB at most 960 pixels wide (rendered stills 1280), boxes x1 y1 x2 y2, class (-1: some vehicle, class unknown), footprint
-quads (NaN where nobody knows), ignore boxes (neither vehicle nor background) and the weight of its background.
+quads (NaN where nobody knows), ignore boxes (neither vehicle nor background) and the weight of its background. `ends.py` adds which
+end of a vehicle without a footprint is nearer: 1 the rear, 0 the front.
 """
 import json
 import sys
@@ -11,6 +12,7 @@ import sys
 import cv2
 import numpy as np
 
+from filled_park import filled, parked_cars, solid_components
 from paths import DATA, STILLS, scratch
 from splits import is_validation
 from vehicle_net import CLASSES
@@ -47,6 +49,13 @@ class Store:
             r["cls"] = np.array(r["cls"], np.int64)
             r["quads"] = np.array([[np.nan] * 8 if q is None else q for q in r["quads"]], np.float32).reshape(-1, 8)
             r["ignore"] = np.array(r["ignore"], np.float32).reshape(-1, 4)
+            # what an earlier detector saw (footprints_seen.py) stands in where there is no truth; `sure` tells the two apart
+            r["sure"] = np.isfinite(r["quads"]).all(1)
+            if "guesses" in r:
+                guesses = np.array([[np.nan] * 8 if q is None else q for q in r["guesses"]], np.float32).reshape(-1, 8)
+                r["quads"] = np.where(r["sure"][:, None], r["quads"], guesses)
+            ends = np.array(r.get("ends", []), np.float32)
+            r["ends"] = np.where(ends < 0, np.nan, ends) if len(ends) == len(r["boxes"]) else np.full(len(r["boxes"]), np.nan, np.float32)
 
     def picture(self, r):
         return self.pixels[r["at"]:r["at"] + r["h"] * r["w"] * 3].reshape(r["h"], r["w"], 3)
@@ -138,27 +147,10 @@ def yolo_source(name, mapping, background):
     w.close()
 
 
-def solid_components(mask):
-    """Boxes and pixel masks of cars that stand alone in a mask picture; boxes of the clumps that do not."""
-    single, clumps = [], []
-    for value in (1, 2):
-        n, comp, stats, _ = cv2.connectedComponentsWithStats((mask == value).astype(np.uint8), connectivity=4)
-        for i in range(1, n):
-            x, y, w, h, area = stats[i]
-            if area < 120:
-                clumps.append([x, y, x + w, y + h])
-                continue
-            m = (comp[y:y + h, x:x + w] == i).astype(np.uint8)
-            hull = cv2.convexHull(cv2.findContours(m, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0][0])
-            solid = area / max(1.0, cv2.contourArea(hull))
-            (single if solid > 0.87 and max(w / h, h / w) < 2.6 else clumps).append([x, y, x + w, y + h] if solid <= 0.87 or max(w / h, h / w) >= 2.6 else ([x, y, x + w, y + h], m))
-    return single, clumps
-
-
-def parking_source(copies=160):
-    """Car park: frames with masks, empty frames, and cars pasted where they stood onto empty frames in other light."""
+def parking_source(copies=120, dense=160):
+    """Car park: frames with masks, empty frames, and cars pasted where they stood onto empty frames in other light, apart and in dense rows."""
     empty = sorted((DATA / "parking" / "empty").glob("*.jpg"))
-    w = Writer("parking", (len(empty) + 40 + copies) * 960 * 540 * 3)
+    w = Writer("parking", (len(empty) + 40 + copies + dense) * 960 * 540 * 3)
     for f in empty:
         w.add(f.name, cv2.imread(str(f)), is_validation("parking/empty", f.name), [], [])
     cut = []
@@ -193,6 +185,14 @@ def parking_source(copies=160):
             img[y1:y2, x1:x2] = np.clip(src[y1:y2, x1:x2] * tone * soft + img[y1:y2, x1:x2] * (1 - soft), 0, 255).astype(np.uint8)
             placed.append(b)
         w.add(f"paste-{i}", img, False, placed, [CAR] * len(placed))
+    cars = parked_cars()
+    for i in range(dense):
+        img = cv2.imread(str(train[rng.integers(len(train))]))
+        if img.shape[:2] != (720, 1280):
+            continue
+        img, stood = filled(rng, img[..., ::-1], cars, rng.uniform(0.05, 0.6))
+        seen = [box for _, box, visible in stood if visible > 0.35]
+        w.add(f"dense-{i}", img[..., ::-1], False, seen, [CAR] * len(seen), ignore=[box for _, box, visible in stood if visible <= 0.35])
     w.close()
 
 
@@ -201,11 +201,11 @@ def main():
         if name == "elevated":
             yolo_source(name, ELEVATED, 1.0)
         elif name == "roads":
-            yolo_source(name, ROADS, 0.8)
+            yolo_source(name, ROADS, 1.0)
         elif name == "expressway":
-            yolo_source(name, EXPRESSWAY, 0.25)
+            yolo_source(name, EXPRESSWAY, 0.35)
         elif name == "street-level":
-            yolo_source(name, STREET, 0.4)
+            yolo_source(name, STREET, 0.6)
         elif name == "parking":
             parking_source()
         elif name == "stills":

@@ -73,7 +73,7 @@ def assign(boxes, obj, gt, picture, size, top=9):
 
 
 def loss(raw_box, raw_cls, targets, points, strides, size):
-    """`targets`: per picture (boxes, cls, quads, ignore, background weight) as tensors. Returns total and parts."""
+    """`targets`: per picture (boxes, cls, quads with nearer end and weight, ignore, background weight) as tensors. Returns total and parts."""
     n, a = raw_cls.shape[:2]
     obj_logit = raw_cls[..., 0].float()
     prob = obj_logit.detach().sigmoid()
@@ -102,11 +102,16 @@ def loss(raw_box, raw_cls, targets, points, strides, size):
         if known.any():
             logits = raw_cls.reshape(n * a, -1)[cell[known], 1:END].float()
             parts["cls"] = (F.cross_entropy(logits, cls[truth][known], reduction="none") * q[known]).sum() / norm
-        has = torch.isfinite(quad[truth]).all(1)
+        has = torch.isfinite(quad[truth][:, :8]).all(1)
+        told = torch.isfinite(quad[truth][:, 8])
+        ends, ends_weight = [], []
+        if told.any():
+            ends.append(F.binary_cross_entropy_with_logits(end.reshape(-1)[cell[told]], quad[truth][told][:, 8], reduction="none") * q[told])
+            ends_weight.append(q[told])
         if has.any():
-            t, c, w = truth[has], cell[has], q[has]
+            t, c, w = truth[has], cell[has], q[has] * quad[truth][has][:, 9]
             size = (gt[t][:, 2:] - gt[t][:, :2]).prod(1).sqrt().clamp(min=8)[:, None, None]
-            want, got = quad[t].reshape(-1, 4, 2) / size, quads.reshape(-1, 4, 2)[c] / size
+            want, got = quad[t][:, :8].reshape(-1, 4, 2) / size, quads.reshape(-1, 4, 2)[c] / size
             # The learnt order starts at the end that is nearer to the camera (lower in the picture); the end logit says whether
             # that is the rear. Where both ends lie level, either order will do.
             axis = (want[:, 0] + want[:, 1] - want[:, 2] - want[:, 3]) / 2
@@ -118,7 +123,11 @@ def loss(raw_box, raw_cls, targets, points, strides, size):
             flip = torch.where(level, (turned < straight).detach(), rear_near)
             fit = torch.where(flip, turned, straight)
             parts["quad"] = (fit * w).sum() / w.sum()
-            parts["end"] = (F.binary_cross_entropy_with_logits(end.reshape(-1)[c], flip.float(), reduction="none") * w).sum() / w.sum()
+            w = w * ~told[has]  # what lanes say of the end goes before the footprint
+            ends.append(F.binary_cross_entropy_with_logits(end.reshape(-1)[c], flip.float(), reduction="none") * w)
+            ends_weight.append(w)
+        if ends:
+            parts["end"] = torch.cat(ends).sum() / torch.cat(ends_weight).sum().clamp(min=1e-6)
     quality = quality.view(n, a)
     focal = torch.where(quality > 0, (prob - quality).abs() + 0.3, prob.pow(1.5))
     parts["obj"] = (F.binary_cross_entropy_with_logits(obj_logit, quality, reduction="none") * focal * weight).sum() / norm
