@@ -55,9 +55,9 @@ export async function rememberUpload(database: Database, job: UploadJob, uploadI
  */
 export async function uploadConfirmed(database: Database, job: UploadJob): Promise<'stored' | 'removed'> {
   return database.transaction(async (tx) => {
-    const { rows } = await tx.query<{ state: string }>('SELECT state FROM footage_segment WHERE camera_id = $1 AND segment = $2 FOR UPDATE', [job.cameraId, job.segment]);
+    const { rowCount } = await tx.query('SELECT 1 FROM footage_segment WHERE camera_id = $1 AND segment = $2 FOR UPDATE', [job.cameraId, job.segment]);
     // Its object must never be deleted for another reason than that the segment goes: the row may be all that says where it is.
-    if (rows[0] === undefined || rows[0].state === 'deleting') return 'removed';
+    if (rowCount === 0) return 'removed';
     await tx.query(`UPDATE footage_segment SET place = 'both' WHERE camera_id = $1 AND segment = $2 AND place = 'local' AND state = 'sealed'`, [job.cameraId, job.segment]);
     await tx.query('DELETE FROM archive_upload WHERE camera_id = $1 AND segment = $2', [job.cameraId, job.segment]);
     return 'stored';
@@ -160,7 +160,7 @@ export async function knownUploads(database: Queryable): Promise<Set<string>> {
 
 /** Notes of uploads whose segment is gone. */
 export async function forgetOrphanUploads(database: Queryable, begunBefore: number): Promise<void> {
-  await database.query('DELETE FROM archive_upload u WHERE begun_at < $1 AND NOT EXISTS (SELECT 1 FROM footage_segment s WHERE s.camera_id = u.camera_id AND s.segment = u.segment)', [begunBefore]);
+  await database.query('DELETE FROM archive_upload u WHERE begun_at < $1 AND NOT EXISTS (SELECT 1 FROM footage_segment s WHERE s.camera_id = u.camera_id AND s.segment = u.segment) AND NOT EXISTS (SELECT 1 FROM footage_removal r WHERE r.camera_id = u.camera_id AND r.segment = u.segment)', [begunBefore]);
 }
 
 /** The upload in parts of a segment that may be under way; null where there is none. */

@@ -15,7 +15,7 @@ import { finding, type Damage, type Finding } from './finding.js';
 export interface CheckedRow {
   cameraId: string;
   segment: number;
-  state: 'sealed' | 'deleting' | 'lost';
+  state: 'sealed' | 'lost';
   place: 'local' | 'both' | 'archive';
   startedAt: number;
   endedAt: number;
@@ -51,7 +51,7 @@ const checked = (row: SqlRow): CheckedRow => ({ cameraId: row.camera_id, segment
 export async function readRows(database: Database, log: string, filter: RowFilter, after: { cameraId: string; segment: number }, limit: number): Promise<CheckedRow[]> {
   const { rows } = await database.query<SqlRow>(
     `SELECT camera_id, segment, state, place, started_at, ended_at, bytes, sha256, gop_index FROM footage_segment
-     WHERE log_id = $1 AND state <> 'deleting' AND (camera_id, segment) > ($2, $3) AND ($4::text IS NULL OR camera_id = $4) AND ended_at >= $5 AND started_at <= $6
+     WHERE log_id = $1 AND (camera_id, segment) > ($2, $3) AND ($4::text IS NULL OR camera_id = $4) AND ended_at >= $5 AND started_at <= $6
      ORDER BY camera_id, segment LIMIT $7`,
     [log, after.cameraId, after.segment, filter.cameraId, filter.from, filter.to, limit],
   );

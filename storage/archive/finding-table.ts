@@ -14,7 +14,7 @@ export async function keepFindings(database: Queryable, segment: { cameraId: str
 
 /** Findings that stand, the newest first, with how many there are; of segments that retention removed none. */
 export async function readFindings(database: Queryable, limit: number): Promise<{ count: number; findings: (Finding & { foundAt: number })[] }> {
-  await database.query(`DELETE FROM storage_finding f WHERE NOT EXISTS (SELECT 1 FROM footage_segment s WHERE s.camera_id = f.camera_id AND s.segment = f.segment AND s.state <> 'deleting')`);
+  await database.query(`DELETE FROM storage_finding f WHERE NOT EXISTS (SELECT 1 FROM footage_segment s WHERE s.camera_id = f.camera_id AND s.segment = f.segment)`);
   const { rows } = await database.query<{ doc: Finding; found_at: number; count: number }>('SELECT doc, found_at, count(*) OVER () AS count FROM storage_finding ORDER BY found_at DESC, camera_id, segment LIMIT $1', [limit]);
   return { count: rows[0]?.count ?? 0, findings: rows.map((row) => ({ ...row.doc, foundAt: row.found_at })) };
 }

@@ -37,7 +37,7 @@ export async function repair(context: RepairContext, finding: Finding): Promise<
   if (finding.kind === 'stray-object' && store) return quarantine(store, finding.where);
   if (finding.kind === 'stray-file' || finding.cameraId === null || finding.segment === null) return null;
   const row = await readRow(context.database, finding.cameraId, finding.segment);
-  if (!row || row.state === 'deleting') return 'retention removed it meanwhile';
+  if (!row) return 'retention removed it meanwhile';
   switch (finding.kind) {
     case 'no-file':
     case 'file-size':

@@ -3,6 +3,7 @@ import { BerthwatchError, messageOf } from '../../base/errors.js';
 import type { Database } from '../catalogue/database.js';
 import type { IndexedGop } from '../footage/gop-index.js';
 import { gapBetween, overlapBetween, type SealedSegment } from '../footage/segment.js';
+import { segmentsBeingRemoved } from '../footage/removal.js';
 import { SegmentScanner } from '../footage/segment-scanner.js';
 import { insertSegments } from '../footage/segment-table.js';
 import type { ObjectStore } from '../objects/object-store.js';
@@ -62,6 +63,8 @@ async function readSealed(database: Database, store: ObjectStore, cameraOf: Read
   const known = cameraOf.get(name.camera);
   const row = known === undefined ? null : await readRow(database, known, name.segment);
   if (row && segmentKey(row) === key) return null;
+  // Its object goes as soon as the archive lets it.
+  if (known !== undefined && (await segmentsBeingRemoved(database, known)).some(({ segment }) => segment === name.segment)) return null;
   if (row) throw refuse(`the catalogue has another segment ${row.segment} of camera ${row.cameraId}`);
   const scanner = new SegmentScanner();
   const hash = createHash('sha256');

@@ -122,7 +122,7 @@ export class RollingCheck {
     if (findings.length > 0) {
       // It may have been freed, uploaded or removed meanwhile.
       const now = await readRow(database, row.cameraId, row.segment);
-      findings = now === null || now.state === 'deleting' ? [] : await checkSegment(this.#options, now, { deep: true, listed: null });
+      findings = now === null ? [] : await checkSegment(this.#options, now, { deep: true, listed: null });
     }
     for (const found of findings) this.#logger.error({ camera: row.cameraId, segment: row.segment, kind: found.kind }, describeFinding(found));
     await keepFindings(database, row, findings, clock.now(), true);

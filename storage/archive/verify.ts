@@ -4,6 +4,7 @@ import { BerthwatchError, messageOf } from '../../base/errors.js';
 import type { Database } from '../catalogue/database.js';
 import type { Disk } from '../footage/disk.js';
 import type { LogFolder } from '../footage/log-folder.js';
+import { segmentsBeingRemoved } from '../footage/removal.js';
 import type { ObjectStore } from '../objects/object-store.js';
 import { cameraPrefix, encodeCamera, FOOTAGE_PREFIX, readSegmentKey, segmentKey } from './archive-key.js';
 import { knownUploads } from './archive-table.js';
@@ -113,19 +114,19 @@ async function twice(context: VerifyContext, row: CheckedRow, depth: Parameters<
   const first = await checkSegment(context, row, depth);
   if (first.length === 0) return [];
   const now = await readRow(context.database, row.cameraId, row.segment);
-  return now === null || now.state === 'deleting' ? [] : checkSegment(context, now, { ...depth, listed: null, read: () => undefined });
+  return now === null ? [] : checkSegment(context, now, { ...depth, listed: null, read: () => undefined });
 }
 
 async function countRows(database: Database, log: string, filter: RowFilter): Promise<number> {
   const { rows } = await database.query<{ count: number }>(
-    `SELECT count(*)::int8 AS count FROM footage_segment WHERE log_id = $1 AND state <> 'deleting' AND ($2::text IS NULL OR camera_id = $2) AND ended_at >= $3 AND started_at <= $4`,
+    `SELECT count(*)::int8 AS count FROM footage_segment WHERE log_id = $1 AND ($2::text IS NULL OR camera_id = $2) AND ended_at >= $3 AND started_at <= $4`,
     [log, filter.cameraId, filter.from, filter.to],
   );
   return rows[0]?.count ?? 0;
 }
 
 async function cameras({ database, folder, log }: VerifyContext): Promise<string[]> {
-  const { rows } = await database.query<{ camera_id: string }>('SELECT DISTINCT camera_id FROM footage_segment WHERE log_id = $1', [log]);
+  const { rows } = await database.query<{ camera_id: string }>('SELECT camera_id FROM footage_segment WHERE log_id = $1 UNION SELECT camera_id FROM footage_removal WHERE log_id = $1', [log]);
   return [...new Set([...rows.map((row) => row.camera_id), ...(await folder.cameras())])].sort();
 }
 
@@ -143,7 +144,7 @@ async function listCamera(store: ObjectStore, cameraId: string): Promise<Map<str
 async function strayFiles({ database, folder, clock }: VerifyContext, cameraId: string): Promise<Finding[]> {
   const strays: Finding[] = [];
   const { rows } = await database.query<{ segment: number }>('SELECT segment FROM footage_segment WHERE camera_id = $1', [cameraId]);
-  const known = new Set(rows.map((row) => row.segment));
+  const known = new Set([...rows, ...(await segmentsBeingRemoved(database, cameraId))].map((row) => row.segment));
   for (const segment of await folder.segments(cameraId)) {
     if (known.has(segment)) continue;
     const where = folder.segmentPath(cameraId, segment);
@@ -157,7 +158,7 @@ async function strayFiles({ database, folder, clock }: VerifyContext, cameraId: 
 async function strayObjects({ database, clock, strayAgeMs }: RepairContext, store: ObjectStore, cameraId: string, keys: Iterable<string>): Promise<Finding[]> {
   const strays: Finding[] = [];
   const { rows } = await database.query<{ segment: number; started_at: number }>('SELECT segment, started_at FROM footage_segment WHERE camera_id = $1', [cameraId]);
-  const known = new Set(rows.map((row) => segmentKey({ cameraId, segment: row.segment, startedAt: row.started_at })));
+  const known = new Set([...rows.map((row) => ({ segment: row.segment, startedAt: row.started_at })), ...(await segmentsBeingRemoved(database, cameraId))].map((name) => segmentKey({ cameraId, ...name })));
   for (const key of keys) {
     if (known.has(key)) continue;
     const info = await store.head(key).catch((error: unknown) => {
@@ -171,7 +172,7 @@ async function strayObjects({ database, clock, strayAgeMs }: RepairContext, stor
     if (row && segmentKey(row) === key) continue;
     strays.push(finding({ kind: 'stray-object', cameraId, segment, where: key, advice: '--repair moves it to quarantine/; if the catalogue was lost, "berthwatch storage restore" takes it in' }));
   }
-  const many = known.size === 0 || strays.length > Math.max(FEW_STRAYS, known.size / 10);
+  const many = rows.length === 0 || strays.length > Math.max(FEW_STRAYS, rows.length / 10);
   if (many) for (const stray of strays) stray.advice = `${strays.length} of them: this looks like a catalogue that was lost or set back, so nothing is moved; "berthwatch storage restore" takes them in`;
   return strays;
 }

@@ -55,6 +55,9 @@ export interface ResumePoint {
 const DROPPED = 'footage dropped: the disk did not take it in time';
 const FAILED = 'the disk did not take footage';
 
+/** Most GOPs that are written before the first of them is durable: the others can still be dropped. */
+const WRITE_AHEAD = 8;
+
 /** Segments of the camera that stay in memory after they are in the catalogue, for readers close behind the writer. */
 const KEPT = 2;
 
@@ -76,6 +79,8 @@ export class CameraLog {
   #droppedAudio = 0;
   #resume: ResumePoint | null = null;
   #writer: SegmentWriter | null = null;
+  /** Followed by `#writer` already: sealed as soon as the first GOP of that one is durable. */
+  #rolled: SegmentWriter | null = null;
   #pump: Promise<void> | null = null;
   /** Set while the pump waits before another try; ends that wait. */
   #hurry: (() => void) | null = null;
@@ -83,8 +88,9 @@ export class CameraLog {
   #closing = false;
   /** Set when writing failed while closing: what is left is not tried again. */
   #gaveUp = false;
-  /** GOPs at the head of the queue that are being written just now. */
-  #inFlight = 0;
+  /** GOPs at the head of the queue that are in the open segment, or being written to it, and not durable. */
+  #written = 0;
+  #writing: Promise<void> = Promise.resolve();
   #revision = 0;
   #ended = false;
   #failure: { reason: string; since: number } | null = null;
@@ -131,7 +137,7 @@ export class CameraLog {
 
   /** True while units are held that are not durable, or a segment is open. */
   get busy(): boolean {
-    return !this.#assembler.isEmpty || this.#queue.length > 0 || this.#writer !== null;
+    return !this.#assembler.isEmpty || this.#queue.length > 0 || this.#writer !== null || this.#rolled !== null;
   }
 
   /** Lets writing begin. */
@@ -164,6 +170,8 @@ export class CameraLog {
     this.#start();
     this.#hurry?.();
     while (this.#pump !== null) await this.#pump;
+    await this.#writing.catch(() => undefined);
+    await this.#rolled?.abandon();
     await this.#writer?.abandon();
     this.#ended = true;
     this.#wake();
@@ -222,14 +230,23 @@ export class CameraLog {
     this.#droppedLast = false;
     this.#queue.push(gop);
     this.#shared.budget.take(gop.bytes);
-    while (this.#queue.length > this.#inFlight && (this.#queue.length > this.#shared.queueGops || (this.#queue.length > 1 && this.#shared.budget.exceeded))) this.#drop();
+    while (this.#queue.length > this.#written && (this.#queue.length > this.#shared.queueGops || (this.#queue.length > 1 && this.#shared.budget.exceeded))) this.#drop();
     this.#start();
+    this.#writeAhead();
   }
 
-  /** Drops the oldest GOP that is not being written just now. */
+  /** While an earlier GOP waits for its flush, this one is written already. */
+  #writeAhead(): void {
+    if (this.#written === 0 || this.#writer === null || this.#writer.broken) return;
+    this.#writing = this.#writing.then(() => this.#write(false));
+    // The step that is under way waits for it, too, and says what went wrong.
+    this.#writing.catch(() => undefined);
+  }
+
+  /** Drops the oldest GOP that is not written. */
   #drop(): void {
-    const [gop] = this.#queue.splice(this.#inFlight, 1) as [PendingGop];
-    const next = this.#queue[this.#inFlight];
+    const [gop] = this.#queue.splice(this.#written, 1) as [PendingGop];
+    const next = this.#queue[this.#written];
     if (next) next.reason = DROPPED;
     else this.#droppedLast = true;
     this.#shared.budget.give(gop.bytes);
@@ -246,13 +263,16 @@ export class CameraLog {
   }
 
   get #workLeft(): boolean {
-    return this.#queue.length > 0 || (this.#writer !== null && (this.#sealWanted || this.#closing));
+    return this.#queue.length > 0 || this.#rolled !== null || (this.#writer !== null && (this.#sealWanted || this.#closing));
   }
 
   async #run(): Promise<void> {
     while (this.#workLeft) {
       try {
-        await this.#shared.gate.pass(() => this.#step());
+        if (this.#queue.length > 0) await this.#step();
+        // What is durable already waits for nobody, and nobody for it.
+        await this.#sealRolled();
+        if (this.#queue.length === 0) await this.#sealIfWanted();
         this.#recovered();
       } catch (error) {
         this.#failed(error);
@@ -288,43 +308,64 @@ export class CameraLog {
     });
   }
 
-  /** One write with one flush: as many queued GOPs as belong to the same segment; or the sealing of a segment. */
+  /** Writes what is queued and belongs to the same segment, and then makes it durable with one flush. */
   async #step(): Promise<void> {
-    this.#inFlight = Math.min(1, this.#queue.length);
+    const { gate } = this.#shared;
     try {
-      if (this.#writer?.broken) await this.#seal();
-      const head = this.#queue[0];
-      if (head) await this.#write(head);
-      else {
-        this.#sealWanted = false;
-        await this.#seal().catch((error: unknown) => {
-          this.#sealWanted = true;
-          throw error;
-        });
-      }
-    } finally {
-      this.#inFlight = 0;
+      await this.#writing;
+      if (this.#writer?.broken) await gate.pass(() => this.#seal());
+      await (this.#writing = this.#write(true));
+      await gate.pass(() => this.#flush());
+    } catch (error) {
+      await this.#writing.catch(() => undefined);
+      this.#writing = Promise.resolve();
+      // Of what is not durable, nothing counts: it is written again, into another segment.
+      this.#written = 0;
+      throw error;
     }
   }
 
-  async #write(head: PendingGop): Promise<void> {
-    const reason = this.#writer === null ? (head.reason ?? (this.#failure ? FAILED : 'service started')) : this.#mustRoll(this.#writer, null, head);
-    if (reason !== null) {
-      await this.#seal();
-      this.#open(head, reason);
+  /**
+   * Writes queued GOPs: the next ones that belong to the open segment, or (`roll`) to a new one. They wait for nobody else's flush: what
+   * is written outlives this process.
+   */
+  async #write(roll: boolean): Promise<void> {
+    for (let first = this.#queue[this.#written]; first && this.#written < WRITE_AHEAD; first = this.#queue[this.#written]) {
+      if (!roll && this.#writer?.broken) return;
+      const last = this.#queue[this.#written - 1] ?? null;
+      const reason = this.#writer === null ? (first.reason ?? (this.#failure ? FAILED : 'service started')) : this.#mustRoll(this.#writer, last, first);
+      if (reason !== null) {
+        // A segment is left with its last GOP durable.
+        if (!roll || this.#written > 0) return;
+        // From here on it cannot be dropped.
+        this.#written = 1;
+        await this.#sealRolled();
+        // The segment before is on the disk as it is: the GOP goes first. Only what somebody removed is told at once.
+        if (this.#writer && !(await this.#writer.present())) await this.#seal();
+        this.#rolled = this.#writer;
+        this.#open(first, reason);
+      } else {
+        this.#written++;
+      }
+      const writer = this.#writer as SegmentWriter;
+      const batch = [first];
+      for (let next = this.#queue[this.#written]; next && this.#written < WRITE_AHEAD; next = this.#queue[this.#written]) {
+        if (this.#mustRoll(writer, batch.at(-1) as PendingGop, next) !== null) break;
+        batch.push(next);
+        this.#written++;
+      }
+      await writer.write(batch);
     }
+  }
+
+  async #flush(): Promise<void> {
+    await this.#writing;
     const writer = this.#writer as SegmentWriter;
-    const batch = [head];
-    for (let i = 1; i < this.#queue.length; i++) {
-      const next = this.#queue[i] as PendingGop;
-      if (this.#mustRoll(writer, batch.at(-1) as PendingGop, next) !== null) break;
-      batch.push(next);
-    }
     const before = writer.bytes;
-    this.#inFlight = batch.length;
-    await writer.append(batch);
-    this.#queue.splice(0, batch.length);
-    for (const gop of batch) {
+    const count = await writer.flush();
+    const durable = this.#queue.splice(0, count);
+    this.#written -= count;
+    for (const gop of durable) {
       this.#shared.budget.give(gop.bytes);
       this.#stats.gops++;
       this.#stats.units += gop.units.length;
@@ -358,17 +399,41 @@ export class CameraLog {
     resume.lastSegment = plan.segment;
   }
 
+  async #sealRolled(): Promise<void> {
+    const writer = this.#rolled;
+    if (!writer) return;
+    const sha256 = await writer.seal();
+    this.#rolled = null;
+    this.#handOn(writer, sha256);
+  }
+
   async #seal(): Promise<void> {
+    await this.#sealRolled();
     const writer = this.#writer;
     if (!writer) return;
     const sha256 = await writer.seal();
     this.#writer = null;
+    this.#handOn(writer, sha256);
+  }
+
+  async #sealIfWanted(): Promise<void> {
+    if (this.#writer === null || !(this.#sealWanted || this.#closing)) return;
+    this.#sealWanted = false;
+    await this.#seal().catch((error: unknown) => {
+      this.#sealWanted = true;
+      throw error;
+    });
+  }
+
+  /** The segment goes on to the catalogue. @throws BerthwatchError unavailable, where somebody removed its file */
+  #handOn(writer: SegmentWriter, sha256: Buffer | null): void {
     this.#droppedAudio += writer.droppedAudio;
     if (sha256 === null) {
       this.#segments.splice(this.#segments.findIndex((entry) => entry.segment === writer), 1);
       if (writer.gops.length > 0) {
         this.#logger.error({ segment: writer.segment, gops: writer.gops.length }, 'a segment was removed while it was being written: its footage is lost');
-        (this.#resume as ResumePoint).lastEndedAt = writer.plan.previousEndedAt;
+        // What follows has its own end already.
+        if (this.#writer === null) (this.#resume as ResumePoint).lastEndedAt = writer.plan.previousEndedAt;
         throw new BerthwatchError('unavailable', 'FOOTAGE_REMOVED', `${writer.path} was removed while it was being written`);
       }
       return;

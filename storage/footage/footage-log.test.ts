@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -11,6 +11,7 @@ import { FootageLog, type FootageLogOptions } from './footage-log.js';
 import { LogFrameSource } from './log-frame-source.js';
 import type { LoggedGop } from './logged-gop.js';
 import type { LogPosition } from './segment.js';
+import { SegmentScanner } from './segment-scanner.js';
 import { FaultyDisk, syntheticUnits, systemError, type SyntheticOptions } from './testing.js';
 
 const T0 = 1_767_225_600_000;
@@ -26,7 +27,7 @@ beforeAll(async () => {
 });
 afterAll(() => postgres.stop());
 beforeEach(async () => {
-  await database.query('TRUNCATE footage_log, footage_camera, footage_segment, footage_gap');
+  await database.query('TRUNCATE footage_log, footage_camera, footage_segment, footage_gap, footage_removal');
   folder = await mkdtemp(join(tmpdir(), 'berthwatch-footage-'));
   logs = [];
   disk = new FaultyDisk();
@@ -73,6 +74,7 @@ async function abandon(log: FootageLog): Promise<void> {
 }
 const rows = async (): Promise<{ segment: number; state: string; gops: number; bytes: number; recovered: boolean }[]> =>
   (await database.query<{ segment: number; state: string; gops: number; bytes: number; recovered: boolean }>('SELECT segment, state, gops, bytes, recovered FROM footage_segment ORDER BY camera_id, segment')).rows;
+const removals = async (): Promise<number[]> => (await database.query<{ segment: number }>('SELECT segment FROM footage_removal ORDER BY segment')).rows.map((row) => row.segment);
 const files = async (camera = 'camera-1'): Promise<string[]> => (await readdir(join(folder, 'log', 'cameras', camera))).sort();
 
 describe('FootageLog', () => {
@@ -338,6 +340,36 @@ describe('FootageLog and a disk that fails', () => {
     expect((await take(log, 8)).map((gop) => gop.startedAt - T0)).toEqual([0, 1_000, 2_000, 3_000, 4_000, 5_000, 6_000, 7_000]);
   });
 
+  it('has every whole GOP in its file while no flush comes back, and shows none: a killed process loses the GOP in flight and no other', async () => {
+    const cameras = Array.from({ length: 20 }, (_, i) => `camera-${i + 1}`);
+    const log = open({ segmentMs: 480_000 });
+    await log.start();
+    // Such a disk is busy with other things: it writes, and does not come to the end of a flush.
+    let release = (): void => undefined;
+    const held = new Promise<void>((resolve) => (release = resolve));
+    disk.delay = (operation) => (operation === 'flush' ? held : null);
+    // The last GOP of each is in flight: nobody knows yet whether it is whole.
+    for (const cameraId of cameras) fill(log, { cameraId, gops: 5 });
+    const written = async (cameraId: string): Promise<number> => {
+      const scanner = new SegmentScanner();
+      scanner.push(await readFile(join(folder, 'log', 'cameras', cameraId, '00000001.mp4')).catch(() => Buffer.alloc(0)));
+      return scanner.end().gops.length;
+    };
+    for (const cameraId of cameras) await until(async () => (await written(cameraId)) === 4);
+    expect([...log.stats().cameras.values()].map(({ gops, queuedGops }) => [gops, queuedGops])).toEqual(cameras.map(() => [0, 4]));
+    expect(await log.gopsBetween('camera-7', 0, 9e12)).toEqual([]);
+    // What another process finds after a SIGKILL now.
+    const killed = join(folder, 'killed');
+    await cp(join(folder, 'log'), killed, { recursive: true });
+    release();
+    disk.delay = () => null;
+    for (const cameraId of cameras) await take(log, 4, null, cameraId);
+    await log.close();
+    await database.query('TRUNCATE footage_camera, footage_segment, footage_gap');
+    const next = open({ folder: killed });
+    expect((await next.start()).recovered.map(({ gops, cutBytes }) => [gops, cutBytes])).toEqual(cameras.map(() => [4, 0]));
+  });
+
   it('notices that the file under its hands was removed', async () => {
     const log = open({ segmentMs: 60_000 });
     await log.start();
@@ -393,7 +425,7 @@ describe('FootageLog and whose folder it is', () => {
     const gops = await take(log, 35);
     const gaps = await log.gaps('camera-1', T0, T0 + 65_000);
     await log.close();
-    await database.query('TRUNCATE footage_log, footage_camera, footage_segment, footage_gap');
+    await database.query('TRUNCATE footage_log, footage_camera, footage_segment, footage_gap, footage_removal');
     const again = open();
     const report = await again.start();
     expect(report.recovered.reduce((sum, segment) => sum + segment.gops, 0)).toBe(35);
@@ -459,10 +491,11 @@ describe('FootageLog after a crash', () => {
     let again = open();
     await again.start();
     // The unlink of the second file fails: marked rows stay, and are finished by the next start.
-    let removals = 0;
-    disk.fail = (operation) => (operation === 'remove' && removals++ === 1 ? systemError('EROFS') : null);
+    let unlinked = 0;
+    disk.fail = (operation) => (operation === 'remove' && unlinked++ === 1 ? systemError('EROFS') : null);
     await expect(again.deleteBefore('camera-1', old)).rejects.toMatchObject({ kind: 'unavailable' });
-    expect((await rows()).map((row) => row.state)).toEqual(all.map((row) => (row.segment < 3 ? 'deleting' : 'sealed')));
+    expect((await rows()).map((row) => row.segment)).toEqual(all.map((row) => row.segment).filter((segment) => segment >= 3));
+    expect(await removals()).toEqual([1, 2]);
     expect((await take(again, 1))[0]?.position).toEqual({ segment: 3, gop: 0 });
     await abandon(again);
     again = open();
@@ -471,10 +504,12 @@ describe('FootageLog after a crash', () => {
     expect(await files()).toHaveLength(all.length - 2);
 
     // Files gone, rows still marked.
-    await database.query(`UPDATE footage_segment SET state = 'deleting' WHERE segment = 3`);
+    await database.query('INSERT INTO footage_removal SELECT camera_id, segment, log_id, started_at, ended_at, bytes, place FROM footage_segment WHERE segment = 3');
+    await database.query('DELETE FROM footage_segment WHERE segment = 3');
     await rm(join(folder, 'log', 'cameras', 'camera-1', '00000003.mp4'));
     expect(await again.deleteBefore('camera-1', 0)).toMatchObject({ segments: 1 });
     expect((await take(again, 1))[0]?.position.segment).toBe(4);
+    expect(await removals()).toEqual([]);
   });
 
   it('marks rows without a file as lost, tells it, and takes them back when the file is back', async () => {

@@ -46,7 +46,7 @@ export interface FootageLogOptions {
   retryMs?: number;
   /** A camera silent for longer has its GOP in flight written and its segment sealed. */
   idleMs?: number;
-  /** Cameras that write at the same time. */
+  /** Cameras that flush at the same time. */
   writers?: number;
   /** Most cameras in one log. */
   maxCameras?: number;

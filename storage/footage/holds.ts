@@ -103,9 +103,13 @@ export class HoldTable {
   /** What a hold keeps now. */
   async covers({ cameraId, from, to }: Pick<FootageHold, 'cameraId' | 'from' | 'to'>): Promise<HeldFootage> {
     const { rows } = await this.#database.query<HeldFootage>(
-      `SELECT count(*) FILTER (WHERE state NOT IN ('deleting', 'lost')) AS segments, coalesce(sum(bytes) FILTER (WHERE state NOT IN ('deleting', 'lost')), 0)::int8 AS bytes,
-              count(*) FILTER (WHERE state IN ('deleting', 'lost')) AS gone
-       FROM footage_segment WHERE (camera_id = $1 OR camera_id LIKE $4) AND started_at > $2::int8 - 600000 AND ($3::int8 IS NULL OR started_at <= $3) AND ended_at >= $2`,
+      `WITH own AS (
+         SELECT state, bytes, camera_id, started_at, ended_at FROM footage_segment WHERE camera_id = $1 OR camera_id LIKE $4
+         UNION ALL
+         SELECT 'lost', bytes, camera_id, started_at, ended_at FROM footage_removal WHERE camera_id = $1 OR camera_id LIKE $4
+       )
+       SELECT count(*) FILTER (WHERE state = 'sealed') AS segments, coalesce(sum(bytes) FILTER (WHERE state = 'sealed'), 0)::int8 AS bytes, count(*) FILTER (WHERE state = 'lost') AS gone
+       FROM own WHERE started_at > $2::int8 - 600000 AND ($3::int8 IS NULL OR started_at <= $3) AND ended_at >= $2`,
       [cameraId, Math.floor(from), to === null ? null : Math.ceil(to), `${cameraId.replace(/[\\%_]/g, '\\$&')}~%`],
     );
     return rows[0] as HeldFootage;

@@ -22,6 +22,7 @@ const metaSchema = z.object({ format: z.literal('berthwatch-footage'), version: 
 export class LogFolder {
   readonly path: string;
   readonly #disk: Disk;
+  #reading: Promise<string | null> | null = null;
 
   constructor(path: string, disk: Disk) {
     this.path = path;
@@ -77,7 +78,9 @@ export class LogFolder {
 
   /** @throws BerthwatchError unavailable, where the folder is not (any more) that of log `id` */
   async check(id: string): Promise<void> {
-    const found = await this.readId();
+    // After a start all cameras ask in the same instant: those who come while it is being read share the answer.
+    this.#reading ??= this.readId().finally(() => (this.#reading = null));
+    const found = await this.#reading;
     if (found === id) return;
     const what = found === null ? 'has no meta file: is the disk mounted?' : `belongs to footage log ${found}: is the wrong disk mounted?`;
     throw new BerthwatchError('unavailable', 'FOOTAGE_WRONG_DISK', `${this.path} should be footage log ${id} but ${what} Nothing is written there`);

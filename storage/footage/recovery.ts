@@ -9,7 +9,7 @@ import type { LogFolder } from './log-folder.js';
 import { finishRemovals, removeFiles } from './removal.js';
 import { gapBetween, overlapBetween, type SealedSegment } from './segment.js';
 import { SegmentScanner, type SegmentScan } from './segment-scanner.js';
-import { insertSegments } from './segment-table.js';
+import { insertSegments, readSegmentStates } from './segment-table.js';
 
 /** What a start found and did. */
 export interface RecoveryReport {
@@ -61,27 +61,28 @@ export async function recover(context: Context): Promise<Omit<RecoveryReport, 'c
 
 async function recoverCamera(context: Context, cameraId: string, report: Omit<RecoveryReport, 'created'>): Promise<void> {
   const { database, disk, folder, logger, log } = context;
-  const { rows } = await database.query<{ segment: number; state: string; log_id: string; place: string }>('SELECT segment, state, log_id, place FROM footage_segment WHERE camera_id = $1', [cameraId]);
-  const known = new Set(rows.map((row) => row.segment));
+  const rows = await readSegmentStates(database, cameraId, log);
+  const known = new Set(rows.flatMap((row) => row.segments));
   const files = await folder.segments(cameraId);
   const present = new Set(files);
+  const ours = (state: 'sealed' | 'lost', place: string | null, there: boolean): number[] =>
+    rows.filter((row) => row.ours && row.state === state && (place === null || row.place === place)).flatMap((row) => row.segments.filter((segment) => present.has(segment) === there));
 
-  const missing = rows.filter((row) => row.log_id === log && row.state === 'sealed' && !present.has(row.segment));
-  const lost = missing.filter((row) => row.place === 'local').map((row) => row.segment);
+  const lost = ours('sealed', 'local', false);
   if (lost.length > 0) {
     await database.query(`UPDATE footage_segment SET state = 'lost' WHERE camera_id = $1 AND segment = ANY($2::int4[])`, [cameraId, lost]);
     logger.error({ camera: cameraId, segments: lost.slice(0, 20), count: lost.length }, 'footage segments are in the catalogue but not on the disk: they are lost');
     report.lost.push(...lost.map((segment) => ({ cameraId, segment })));
   }
-  const archived = missing.filter((row) => row.place === 'both').map((row) => row.segment);
+  const archived = ours('sealed', 'both', false);
   if (archived.length > 0) {
     await database.query(`UPDATE footage_segment SET place = 'archive' WHERE camera_id = $1 AND segment = ANY($2::int4[]) AND place = 'both'`, [cameraId, archived]);
     logger.warn({ camera: cameraId, segments: archived.slice(0, 20), count: archived.length }, 'footage segments are not on the disk any more: they are read from the archive');
   }
   // A crash between the two steps of freeing the disk.
-  const freed = rows.filter((row) => row.log_id === log && row.state === 'sealed' && row.place === 'archive' && present.has(row.segment)).map((row) => row.segment);
+  const freed = ours('sealed', 'archive', true);
   if (freed.length > 0) await removeFiles(disk, folder, cameraId, freed);
-  const found = rows.filter((row) => row.log_id === log && row.state === 'lost' && present.has(row.segment)).map((row) => row.segment);
+  const found = ours('lost', null, true);
   if (found.length > 0) {
     await database.query(`UPDATE footage_segment SET state = 'sealed' WHERE camera_id = $1 AND segment = ANY($2::int4[])`, [cameraId, found]);
     logger.info({ camera: cameraId, count: found.length }, 'footage segments that were lost are back');
@@ -138,7 +139,11 @@ async function recoverFile(context: Context, cameraId: string, segment: number, 
     return;
   }
   const cutBytes = newest ? result.totalBytes - result.wholeBytes : 0;
-  if (cutBytes > 0) await truncate(disk, path, result.wholeBytes);
+  // What a killed process had written need not be durable yet.
+  if (newest) {
+    await truncate(disk, path, result.wholeBytes);
+    await disk.syncFolder(folder.cameraFolder(cameraId)).catch((error: unknown) => Promise.reject(diskError(error, path)));
+  }
   if (damage !== null) logger.warn({ path, damage, cutBytes }, newest ? 'the end of a footage file was not complete and is cut off' : 'a footage file is damaged: what follows the damage is not usable');
   const { codec, width, height } = header;
   const gapBefore = gapBetween(header.previousEndedAt, (gops[0] as IndexedGop).startedAt, header.reason, gapMs);

@@ -35,17 +35,17 @@ interface MarkedRow {
   upload_id: string | null;
 }
 
-const COLUMNS = `camera_id, segment, started_at, bytes, place,
-  EXISTS (SELECT 1 FROM archive_upload u WHERE u.camera_id = s.camera_id AND u.segment = s.segment) AS begun,
-  (SELECT upload_id FROM archive_upload u WHERE u.camera_id = s.camera_id AND u.segment = s.segment) AS upload_id`;
+const COLUMNS = `r.camera_id, r.segment, r.started_at, r.bytes, r.place,
+  EXISTS (SELECT 1 FROM archive_upload u WHERE u.camera_id = r.camera_id AND u.segment = r.segment) AS begun,
+  (SELECT upload_id FROM archive_upload u WHERE u.camera_id = r.camera_id AND u.segment = r.segment) AS upload_id`;
 
 /** Objects in one round. */
 const BATCH = 500;
 
 /**
  * Removes segments of one camera, files and objects, in an order that a crash at any point cannot turn into footage that is
- * half there: mark the rows (nobody finds them any more), unlink the files, make that durable, remove the objects, drop the
- * rows. An archive that is away delays only the last two steps: the disk is free at once.
+ * half there: mark the rows (they move to `footage_removal`, and nobody finds them any more), unlink the files, make that durable,
+ * remove the objects, drop the marks. An archive that is away delays only the last two steps: the disk is free at once.
  *
  * Segments that are unknown, of another log or marked already are passed over.
  *
@@ -76,8 +76,12 @@ export async function removeTogether(context: RemovalContext, names: readonly Se
   await context.folder.check(context.log);
   const mark = (tx: Queryable): Promise<SqlResult<MarkedRow>> =>
     tx.query<MarkedRow>(
-      `UPDATE footage_segment s SET state = 'deleting' FROM unnest($1::text[], $2::int4[]) AS name (camera, number)
-       WHERE s.camera_id = name.camera AND s.segment = name.number AND log_id = $3 AND state <> 'deleting' RETURNING ${COLUMNS}`,
+      `WITH gone AS (
+         DELETE FROM footage_segment s USING unnest($1::text[], $2::int4[]) AS name (camera, number)
+         WHERE s.camera_id = name.camera AND s.segment = name.number AND log_id = $3
+         RETURNING s.camera_id, s.segment, s.log_id, s.started_at, s.ended_at, s.bytes, s.place
+       )
+       INSERT INTO footage_removal AS r (camera_id, segment, log_id, started_at, ended_at, bytes, place) SELECT * FROM gone RETURNING ${COLUMNS}`,
       [names.map(({ cameraId }) => cameraId), names.map(({ segment }) => segment), context.log],
     );
   const { rows } = await (withMarks === undefined
@@ -94,6 +98,12 @@ export async function removeTogether(context: RemovalContext, names: readonly Se
   report.waiting = left.waiting;
   report.reason = left.reason;
   return report;
+}
+
+/** Segments of a camera whose removal was begun and is not finished, with when they began: their files and objects may still be there. */
+export async function segmentsBeingRemoved(database: Queryable, cameraId: string): Promise<{ segment: number; startedAt: number }[]> {
+  const { rows } = await database.query<{ segment: number; started_at: number }>('SELECT segment, started_at FROM footage_removal WHERE camera_id = $1', [cameraId]);
+  return rows.map((row) => ({ segment: row.segment, startedAt: row.started_at }));
 }
 
 function byCamera(rows: readonly MarkedRow[]): Map<string, number[]> {
@@ -119,7 +129,7 @@ export async function finishRemovals(context: RemovalContext, cameraId: string |
   let reason: string | null = null;
   for (let after: [string, number] = ['', 0]; ; ) {
     const { rows } = await context.database.query<MarkedRow>(
-      `SELECT ${COLUMNS} FROM footage_segment s WHERE log_id = $1 AND state = 'deleting' AND (camera_id, segment) > ($2, $3) AND ($5::text IS NULL OR camera_id = $5) ORDER BY camera_id, segment LIMIT $4`,
+      `SELECT ${COLUMNS} FROM footage_removal r WHERE log_id = $1 AND (camera_id, segment) > ($2, $3) AND ($5::text IS NULL OR camera_id = $5) ORDER BY camera_id, segment LIMIT $4`,
       [context.log, ...after, BATCH, cameraId],
     );
     const last = rows.at(-1);
@@ -173,8 +183,8 @@ async function dropRows(database: Database, rows: readonly MarkedRow[]): Promise
   if (rows.length === 0) return;
   await database.query(
     `WITH gone AS (
-       DELETE FROM footage_segment s USING unnest($1::text[], $2::int4[]) AS name (camera, number)
-       WHERE s.camera_id = name.camera AND s.segment = name.number AND state = 'deleting' RETURNING s.camera_id, s.segment
+       DELETE FROM footage_removal r USING unnest($1::text[], $2::int4[]) AS name (camera, number)
+       WHERE r.camera_id = name.camera AND r.segment = name.number RETURNING r.camera_id, r.segment
      ) DELETE FROM archive_upload u USING gone WHERE u.camera_id = gone.camera_id AND u.segment = gone.segment`,
     [rows.map((row) => row.camera_id), rows.map((row) => row.segment)],
   );

@@ -9,7 +9,7 @@ export const MAX_SEGMENT_MS = 600_000;
 interface SegmentRow {
   camera_id: string;
   segment: number;
-  state: 'sealed' | 'deleting' | 'lost';
+  state: 'sealed' | 'lost';
   started_at: number;
   ended_at: number;
   codec: Codec;
@@ -71,6 +71,23 @@ export async function readCameras(database: Queryable): Promise<CameraRow[]> {
   return rows.map((row) => ({ cameraId: row.camera_id, lastSegment: row.last_segment, lastEndedAt: row.ended_at }));
 }
 
+export interface SegmentStates {
+  state: 'sealed' | 'lost';
+  place: 'local' | 'both' | 'archive';
+  /** Of this log, and not of another one of the same catalogue. */
+  ours: boolean;
+  segments: number[];
+}
+
+/** All segments of a camera by what the catalogue says of them. In few rows: a start looks at millions. */
+export async function readSegmentStates(database: Queryable, cameraId: string, log: string): Promise<SegmentStates[]> {
+  const { rows } = await database.query<Omit<SegmentStates, 'segments'> & { segments: string }>(
+    `SELECT state, place, log_id = $2 AS ours, string_agg(segment::text, ' ' ORDER BY started_at) AS segments FROM footage_segment WHERE camera_id = $1 GROUP BY 1, 2, 3`,
+    [cameraId, log],
+  );
+  return rows.map(({ segments, ...row }) => ({ ...row, segments: segments.split(' ').map(Number) }));
+}
+
 /** Up to two segments with footage from `after.segment` on and below `before`: the first may have nothing behind `after`. */
 export async function nextSegments(database: Queryable, cameraId: string, from: number, before: number): Promise<IndexedSegment[]> {
   const { rows } = await database.query<SegmentRow>(
@@ -99,15 +116,15 @@ export async function segmentsBetween(database: Queryable, cameraId: string, fro
 
 /** The same for people, without GOPs, the lost ones included. */
 export async function segmentInfosBetween(database: Queryable, cameraId: string, from: number, to: number): Promise<SegmentInfo[]> {
-  const { rows } = await database.query<Omit<SegmentRow, 'sha256'> & { sha256_hex: string }>(
-    `SELECT camera_id, segment, state, started_at, ended_at, codec, width, height, gops, units, bytes, encode(sha256, 'hex') AS sha256_hex, recovered
-     FROM footage_segment WHERE ${REACHES} AND state <> 'deleting' ORDER BY segment`,
+  const { rows } = await database.query<Omit<SegmentRow, 'camera_id' | 'sha256' | 'gop_index'> & { sha256_hex: string }>(
+    `SELECT segment, state, started_at, ended_at, codec, width, height, gops, units, bytes, encode(sha256, 'hex') AS sha256_hex, recovered
+     FROM footage_segment WHERE ${REACHES} ORDER BY segment`,
     [cameraId, Math.ceil(from), Math.floor(to), MAX_SEGMENT_MS],
   );
   return rows.map((row) => ({
-    cameraId: row.camera_id,
+    cameraId,
     segment: row.segment,
-    state: row.state === 'lost' ? 'lost' : 'sealed',
+    state: row.state,
     startedAt: row.started_at,
     endedAt: row.ended_at,
     codec: row.codec,

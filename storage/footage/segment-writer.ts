@@ -1,4 +1,5 @@
 import { createHash, type Hash } from 'node:crypto';
+import type { BerthwatchError } from '../../base/errors.js';
 import { diskError, isMissing } from '../disk-error.js';
 import { AudioTrack, type TrackRun } from './audio-track.js';
 import type { Disk, DiskFile } from './disk.js';
@@ -21,7 +22,7 @@ export interface SegmentPlan {
 }
 
 /**
- * One segment file while it is being written. Only GOPs that are durable are listed in `gops`; after a failure the file is
+ * One segment file while it is being written: GOPs are written, then made durable. Only those that are durable are listed in `gops`; after a failure the file is
  * given up (`broken`): a disk that refused to flush may have thrown the bytes away, so no later success means anything.
  */
 export class SegmentWriter implements IndexedSegment {
@@ -42,7 +43,11 @@ export class SegmentWriter implements IndexedSegment {
   #basePts: number | null = null;
   /** Set with the first GOP; null where the segment has no sound. */
   #audio: AudioTrack | null = null;
-  #broken = false;
+  /** With what is written and not durable. */
+  #end = 0;
+  readonly #unflushed: { bytes: Buffer; entries: IndexedGop[] }[] = [];
+  #failure: BerthwatchError | null = null;
+  #abandoned = false;
   #untaken = 0;
 
   constructor(disk: Disk, folder: LogFolder, plan: SegmentPlan) {
@@ -68,7 +73,7 @@ export class SegmentWriter implements IndexedSegment {
   }
 
   get broken(): boolean {
-    return this.#broken;
+    return this.#failure !== null || this.#abandoned;
   }
 
   get bytes(): number {
@@ -81,53 +86,87 @@ export class SegmentWriter implements IndexedSegment {
   }
 
   /**
-   * Appends GOPs and makes them durable together with one flush. The first call makes the file: write, flush, then its name.
+   * Writes GOPs behind those before, the first time into a new file. From then on they outlive this process, and with `flush` the machine;
+   * only then they count as written. One call at a time; a flush may be under way.
    *
-   * @throws BerthwatchError unavailable: nothing of these GOPs counts as written
+   * @throws BerthwatchError unavailable: nothing that is not durable yet counts
    */
-  async append(gops: readonly PendingGop[]): Promise<void> {
-    const parts: Buffer[] = [];
-    const entries: IndexedGop[] = [];
+  async write(gops: readonly PendingGop[]): Promise<void> {
     const first = gops[0]?.units[0];
     if (!first) return;
+    const parts: Buffer[] = [];
+    const entries: IndexedGop[] = [];
     const making = this.#file === null;
     this.#basePts ??= first.pts;
-    let size = this.#size;
+    let end = this.#end;
     if (making) {
       // The track is settled here: sound that begins later, or changes, comes with the next segment.
       const format = gops[0]?.audioFormat ?? null;
       this.#audio = format && new AudioTrack(format, this.#basePts);
       const header = writeSegmentHeader(this.#header(), this.plan.track, first.capturedAt, format);
       parts.push(header);
-      size += header.length;
+      end += header.length;
     }
+    const ahead = this.#unflushed.reduce((count, piece) => count + piece.entries.length, 0);
     for (const gop of gops) {
-      const number = this.gops.length + entries.length;
+      const number = this.gops.length + ahead + entries.length;
       const audio = this.#soundOf(gop);
       const { bytes, headBytes } = writeFragment({ gop: number, units: gop.units, basePts: this.#basePts, nextPts: gop.nextPts, audio });
       const startedAt = gop.units[0]?.capturedAt as number;
-      entries.push({ gop: number, offset: size, length: bytes.length, headBytes, startedAt, endedAt: gop.units.at(-1)?.capturedAt as number, units: gop.units.length });
+      entries.push({ gop: number, offset: end, length: bytes.length, headBytes, startedAt, endedAt: gop.units.at(-1)?.capturedAt as number, units: gop.units.length });
       parts.push(bytes);
-      size += bytes.length;
+      end += bytes.length;
     }
+    const bytes = parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts);
     try {
       if (making) await this.#make();
-      const file = this.#file as unknown as DiskFile;
-      const bytes = parts.length === 1 ? (parts[0] as Buffer) : Buffer.concat(parts);
-      await file.write(bytes, this.#size);
-      await file.flush();
-      if (making) await this.#disk.syncFolder(this.#folder.cameraFolder(this.cameraId));
-      this.#hash.update(bytes);
+      await (this.#file as unknown as DiskFile).write(bytes, this.#end);
     } catch (error) {
-      this.#broken = true;
-      throw diskError(error, this.path);
+      throw this.#fail(error);
     }
-    this.#size = size;
-    this.gops.push(...entries);
+    this.#unflushed.push({ bytes, entries });
+    this.#end = end;
   }
 
   /**
-   * Ends the file. After a failure it is first cut back to what is durable, so that a GOP which is written again elsewhere
+   * Makes durable what was written until now, with the file's name.
+   *
+   * @returns GOPs that are durable now and were not
+   * @throws BerthwatchError unavailable: nothing of it counts
+   */
+  async flush(): Promise<number> {
+    if (this.#failure) throw this.#failure;
+    const pieces = this.#unflushed.slice();
+    const before = this.gops.length;
+    try {
+      await (this.#file as DiskFile).flush();
+      if (before === 0) await this.#disk.syncFolder(this.#folder.cameraFolder(this.cameraId));
+    } catch (error) {
+      throw this.#fail(error);
+    }
+    if (this.#failure) throw this.#failure;
+    this.#unflushed.splice(0, pieces.length);
+    for (const { bytes, entries } of pieces) {
+      this.#hash.update(bytes);
+      this.#size += bytes.length;
+      this.gops.push(...entries);
+    }
+    return this.gops.length - before;
+  }
+
+  #fail(error: unknown): BerthwatchError {
+    const failure = diskError(error, this.path);
+    this.#failure ??= failure;
+    return failure;
+  }
+
+  /** Whether the file is where it was made; of a broken one, or one that is not made yet, nothing is said: true. */
+  async present(): Promise<boolean> {
+    return this.broken || this.#file === null || this.#file.named();
+  }
+
+  /**
+   * Ends the file, which is durable as it is. After a failure it is first cut back to what is durable, so that a GOP which is written again elsewhere
    * cannot turn up twice; a file without any GOP is removed.
    *
    * @returns the file's SHA-256; null where there is nothing to keep (no GOP, or somebody removed the file)
@@ -136,19 +175,15 @@ export class SegmentWriter implements IndexedSegment {
   async seal(): Promise<Buffer | null> {
     try {
       let gone = false;
-      if (this.#broken) {
+      if (this.broken) {
         gone = await this.#cutBack();
       } else {
-        await this.#file?.flush().catch((error: unknown) => {
-          if (!isMissing(error)) throw error;
-          gone = true;
-        });
+        gone = !(await this.present());
         await this.#close();
       }
       return gone || this.gops.length === 0 ? null : this.#hash.copy().digest();
     } catch (error) {
-      this.#broken = true;
-      throw diskError(error, this.path);
+      throw this.#fail(error);
     }
   }
 
@@ -162,7 +197,7 @@ export class SegmentWriter implements IndexedSegment {
 
   /** Lets go of the file as it is: the next start recovers what is durable. */
   async abandon(): Promise<void> {
-    this.#broken = true;
+    this.#abandoned = true;
     await this.#close();
   }
 

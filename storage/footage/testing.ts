@@ -51,6 +51,8 @@ export function* syntheticUnits(options: SyntheticOptions = {}): Generator<Acces
 export class FaultyDisk implements Disk {
   readonly #inner = nodeDisk;
   fail: (operation: string, path: string) => Error | null = () => null;
+  /** What an operation waits for before it is done; null: nothing. */
+  delay: (operation: string) => Promise<void> | null = () => null;
   /** Operations that changed something, in order. */
   readonly log: string[] = [];
 
@@ -102,6 +104,7 @@ export class FaultyDisk implements Disk {
   #wrap(file: DiskFile, path: string): DiskFile {
     const step = async (operation: string, work: () => Promise<void>): Promise<void> => {
       this.#ask(operation, path);
+      await this.delay(operation);
       await work();
     };
     return {
@@ -116,6 +119,7 @@ export class FaultyDisk implements Disk {
         await file.write(bytes, position);
       },
       flush: () => step('flush', () => file.flush()),
+      named: () => file.named(),
       truncate: (size) => step('truncate', () => file.truncate(size)),
       close: () => file.close(),
     };

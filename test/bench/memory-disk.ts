@@ -44,6 +44,7 @@ export class MemoryDisk implements Disk {
         return Promise.resolve();
       },
       flush: () => Promise.resolve(),
+      named: () => Promise.resolve(true),
       truncate: (size) => {
         this.#files.set(path, (this.#files.get(path) as Buffer).subarray(0, size));
         return Promise.resolve();

@@ -64,7 +64,7 @@ export async function killRun(options: KillOptions): Promise<KillResult> {
     await rig.start();
     let first = await rig.recording();
     while (state.rounds.length < kills) {
-      await pause(1_500 + random() * 5_000);
+      await pause(500 + random() * 3_500);
       const received = await rig.received();
       const killedAt = await rig.kill();
       const startMs = await rig.start();
@@ -107,13 +107,14 @@ export function killTable({ rounds, survey, faults }: KillResult): string {
   const all = rounds.flatMap((round) => round.missingMs).sort((a, b) => a - b);
   const at = (share: number): string => `${Math.round(all[Math.min(all.length - 1, Math.floor(all.length * share))] ?? 0)} ms`;
   const mean = (values: number[]): string => `${(values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length) / 1000).toFixed(1)} s`;
+  const cameras = rounds[0]?.missingMs.length ?? 0;
   const lines: [string, string][] = [
-    ['kills', String(rounds.length)],
-    ['cameras', String(rounds[0]?.missingMs.length ?? 0)],
-    ['missing per kill and camera', `median ${at(0.5)}, p99 ${at(0.99)}, most ${at(1)} (a GOP is ${GOP_MS} ms)`],
+    ['kills', `${rounds.length}, while ${cameras} cameras recorded: ${all.length} camera-kills`],
+    ['missing per kill and camera', `median ${at(0.5)}, p99 ${at(0.99)}, most ${at(1)}`],
+    ['the same in GOPs', `most ${((all.at(-1) ?? 0) / GOP_MS).toFixed(2)}; more than the one in flight: ${all.filter((ms) => ms > GOP_MS).length} of ${all.length} camera-kills (a GOP is ${GOP_MS} ms)`],
     ['until it serves again', mean(rounds.map((round) => round.startMs))],
     ['until all cameras stream', mean(rounds.map((round) => round.streamingMs))],
-    ['segments', `${survey.rows} rows, ${survey.files} files, ${survey.recovered} sealed by recovery`],
+    ['segments', `${survey.rows} rows, ${survey.files} files, ${survey.recovered} of them sealed by recovery`],
     ['played by ffprobe', `${survey.played} of ${survey.files}`],
     ['GOPs', `${survey.gops}, ${survey.units} pictures`],
     ['holes that no kill explains', String(survey.holes)],

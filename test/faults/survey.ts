@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { createReadStream, readdirSync } from 'node:fs';
+import { createReadStream, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { systemClock } from '../../base/clock.js';
@@ -31,6 +31,8 @@ const AHEAD_MS = 2_000;
 /** A stream that begins again after a kill may need so long. */
 const RESTART_MS = 240_000;
 const PLAYERS = 2;
+/** Segments that one process of the player reads: its start takes longer than a segment. */
+const PLAYED_TOGETHER = 50;
 
 /** Looks at all footage of a stopped service: rows against files, hashes, what a player says, and where pictures are missing. */
 export async function surveyFootage(dataFolder: string, kills: readonly number[], progress: (text: string) => void): Promise<FootageSurvey> {
@@ -44,21 +46,17 @@ export async function surveyFootage(dataFolder: string, kills: readonly number[]
     survey.rows = rows.length;
     survey.recovered = rows.filter((row) => row.recovered).length;
     const known = new Set<string>();
-    const work: (() => Promise<void>)[] = [];
+    const whole: { path: string; units: number }[] = [];
     for (const row of rows) {
       const path = join(folder, 'cameras', row.camera_id, `${String(row.segment).padStart(8, '0')}.mp4`);
       known.add(path);
       if (row.state !== 'sealed') survey.faults.push(`${path}: its row is ${row.state}`);
-      work.push(async () => {
-        try {
-          if ((await sha256(path)) !== row.sha256.toString('hex')) survey.faults.push(`${path}: the file does not have the SHA-256 of its row`);
-          await play(path, row.units);
-          survey.played++;
-        } catch (error) {
-          survey.faults.push(`${path}: ${messageOf(error)}`);
-        }
-        if (survey.played % 200 === 0) progress(`${survey.played} segments played`);
-      });
+      try {
+        if ((await sha256(path)) !== row.sha256.toString('hex')) survey.faults.push(`${path}: the file does not have the SHA-256 of its row`);
+        whole.push({ path, units: row.units });
+      } catch (error) {
+        survey.faults.push(`${path}: ${messageOf(error)}`);
+      }
     }
     for (const camera of readdirSync(join(folder, 'cameras'))) {
       for (const name of readdirSync(join(folder, 'cameras', camera))) {
@@ -67,8 +65,14 @@ export async function surveyFootage(dataFolder: string, kills: readonly number[]
         if (!known.has(path)) survey.faults.push(`${path}: the file has no row`);
       }
     }
-    await Promise.all(Array.from({ length: PLAYERS }, async () => {
-      for (let next = work.shift(); next; next = work.shift()) await next();
+    const list = join(dataFolder, 'play');
+    await Promise.all(Array.from({ length: PLAYERS }, async (_, player) => {
+      while (whole.length > 0) {
+        const some = whole.splice(0, PLAYED_TOGETHER);
+        await playTogether(some, `${list}-${player}.txt`, survey);
+        progress(`${survey.played} segments played`);
+      }
+      rmSync(`${list}-${player}.txt`, { force: true });
     }));
     await readAll(folder, database, kills, survey);
     return survey;
@@ -102,9 +106,26 @@ async function readAll(folder: string, database: Database, kills: readonly numbe
   await log.close();
 }
 
-/** A player that is not ours reads all pictures without a complaint. */
-async function play(path: string, units: number): Promise<void> {
-  const { stdout, stderr } = await run('ffprobe', ['-v', 'error', '-select_streams', 'v', '-count_packets', '-show_entries', 'stream=nb_read_packets', '-of', 'csv=p=0', path]);
+/** A player that is not ours reads all pictures of some segments without a complaint; where it does not, one by one, to say which. */
+async function playTogether(segments: readonly { path: string; units: number }[], list: string, survey: FootageSurvey): Promise<void> {
+  try {
+    writeFileSync(list, segments.map(({ path }) => `file '${path.replaceAll("'", "'\\''")}'\n`).join(''));
+    await play(['-f', 'concat', '-safe', '0', list], segments.reduce((sum, { units }) => sum + units, 0));
+    survey.played += segments.length;
+  } catch {
+    for (const { path, units } of segments) {
+      try {
+        await play([path], units);
+        survey.played++;
+      } catch (error) {
+        survey.faults.push(`${path}: ${messageOf(error)}`);
+      }
+    }
+  }
+}
+
+async function play(input: readonly string[], units: number): Promise<void> {
+  const { stdout, stderr } = await run('ffprobe', ['-v', 'error', '-select_streams', 'v', '-count_packets', '-show_entries', 'stream=nb_read_packets', '-of', 'csv=p=0', ...input]);
   if (stderr.trim() !== '') throw new Error(`ffprobe complains: ${stderr.trim().slice(0, 200)}`);
   if (Number(stdout.trim()) !== units) throw new Error(`ffprobe finds ${stdout.trim()} pictures, the row says ${units}`);
 }

@@ -60,6 +60,7 @@ function timed(flushes: number[]): Disk {
           await file.flush();
           flushes.push(performance.now() - began);
         },
+        named: () => file.named(),
         truncate: (size) => file.truncate(size),
         close: () => file.close(),
       };
