@@ -1,7 +1,7 @@
 import type { Clock } from '../../base/clock.js';
 import { messageOf } from '../../base/errors.js';
 import type { Logger } from '../../base/logger.js';
-import { userOf } from '../sip/header-values.js';
+import { partyUser } from '../sip/header-values.js';
 import type { IncomingRequest } from '../sip/incoming.js';
 import { excerpt } from '../sip/scanner.js';
 import { readOnOff } from './catalog.js';
@@ -70,7 +70,7 @@ export class DeviceMessages {
     // Within a call the Call-ID says who speaks, whatever firmware writes into From (MediaStatus of some recorders).
     const inCall = this.#parts.sessions.get(request.headers.get('call-id') ?? '')?.device;
     if (inCall && registered(inCall) && inCall.sourceKey === flow.key) return inCall;
-    const named = table.get(userOf(request.headers.get('from')) ?? '');
+    const named = table.get(partyUser(request.headers, 'from') ?? '');
     if (named && registered(named)) {
       if (named.sourceKey === flow.key) return named;
       if (!registrar.authenticate(incoming, named.id)) {
@@ -85,7 +85,7 @@ export class DeviceMessages {
     const here = named ? [] : table.atSource(flow.key).filter(registered);
     if (here.length === 1) return here[0] as Device;
     if (here.length > 1) {
-      const byChannel = here.find((device) => device.channels.some((channel) => channel.id === userOf(request.headers.get('from'))));
+      const byChannel = here.find((device) => device.channels.some((channel) => channel.id === partyUser(request.headers, 'from')));
       if (byChannel) return byChannel;
     }
     incoming.respond({ status: 403, reason: 'Not registered' });

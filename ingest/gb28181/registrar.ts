@@ -3,7 +3,7 @@ import type { Clock } from '../../base/clock.js';
 import type { Logger } from '../../base/logger.js';
 import { Authenticator } from '../sip/authenticator.js';
 import type { DigestAlgorithm } from '../sip/digest.js';
-import { userOf } from '../sip/header-values.js';
+import { partyUser } from '../sip/header-values.js';
 import type { IncomingRequest } from '../sip/incoming.js';
 import { Device, type DeviceTable } from './device.js';
 import type { DeviceSettingsOf } from './device-settings.js';
@@ -65,7 +65,7 @@ export class Registrar {
 
   register(incoming: IncomingRequest): void {
     const { request } = incoming;
-    const id = userOf(request.headers.get('to')) ?? '';
+    const id = partyUser(request.headers, 'to') ?? '';
     if (!isGbId(id)) {
       this.#refuse(incoming, null, 'the user of To is not an id of 20 digits');
       incoming.respond({ status: 403, reason: 'To is not a 20-digit device id' });

@@ -32,6 +32,8 @@ describe.each(['UDP', 'TCP'] as const)('over %s', (transport) => {
     camera = await fixture.registered(transport);
   });
   afterAll(() => fixture.close());
+  /** Answers to an INVITE that nobody acknowledges are repeated, byte for byte, into the cases behind it. */
+  const heard = new Set<string>();
 
   it.each(cases)('$name ($clause)', async ({ name, ...value }) => {
     const speaker = value.tcp && transport === 'TCP' ? await fixture.registered(transport) : camera;
@@ -46,7 +48,7 @@ describe.each(['UDP', 'TCP'] as const)('over %s', (transport) => {
       // A datagram socket keeps the order: when this is answered, so is what came before it.
       speaker.send(speaker.request('OPTIONS', { callId }));
       await speaker.next((text) => text.includes(callId));
-      const said = speaker.takeInbox().map(status);
+      const said = speaker.takeInbox().filter((text) => !heard.has(text) && heard.add(text)).map(status);
       const expected = answersTo(name, value, transport);
       if (expected.length > 1) expect(expected).toContain(said[0]);
       else expect(said).toEqual(expected);

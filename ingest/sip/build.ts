@@ -1,4 +1,4 @@
-import { formatVia, listValues, parseVia, tagOf } from './header-values.js';
+import { formatVia, listValues, partyTag, topVia } from './header-values.js';
 import { randomHex } from './random-hex.js';
 import { NO_BODY, SipHeaders, type SipRequest, type SipResponse } from './message.js';
 import type { SocketAddress } from './flow.js';
@@ -59,11 +59,11 @@ export interface ResponseParts {
  */
 export function makeResponse(request: SipRequest, parts: ResponseParts, toTag: string, source: SocketAddress): SipResponse {
   const headers = new SipHeaders();
-  listValues(request.headers, 'via').forEach((value, i) => headers.add('Via', i === 0 ? stampVia(value, source) : value));
+  listValues(request.headers, 'via').forEach((value, i) => headers.add('Via', i === 0 ? stampVia(request.headers, value, source) : value));
   const from = request.headers.get('from');
   const to = request.headers.get('to');
   if (from !== undefined) headers.add('From', from);
-  if (to !== undefined) headers.add('To', parts.status > 100 && tagOf(to) === null ? `${to};tag=${toTag}` : to);
+  if (to !== undefined) headers.add('To', parts.status > 100 && partyTag(request.headers, 'to') === null ? `${to};tag=${toTag}` : to);
   for (const name of ['Call-ID', 'CSeq']) {
     const value = request.headers.get(name);
     if (value !== undefined) headers.add(name, value);
@@ -73,13 +73,14 @@ export function makeResponse(request: SipRequest, parts: ResponseParts, toTag: s
   return { kind: 'response', status: parts.status, reason: parts.reason ?? reasonPhrase(parts.status), headers, body: parts.body ?? NO_BODY };
 }
 
-function stampVia(value: string, source: SocketAddress): string {
+function stampVia(headers: SipHeaders, value: string, source: SocketAddress): string {
   try {
-    const via = parseVia(value);
-    const wantsPort = via.params.has('rport');
-    if (wantsPort) via.params.set('rport', String(source.port));
-    if (wantsPort || via.host !== source.host) via.params.set('received', source.host);
-    return formatVia(via);
+    const via = topVia(headers);
+    const params = new Map(via.params);
+    const wantsPort = params.has('rport');
+    if (wantsPort) params.set('rport', String(source.port));
+    if (wantsPort || via.host !== source.host) params.set('received', source.host);
+    return formatVia({ ...via, params });
   } catch {
     return value;
   }

@@ -1,4 +1,4 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { hash as hashOnce, timingSafeEqual } from 'node:crypto';
 
 /**
  * Digest access authentication (RFC 7616, RFC 2617; RFC 3261 22.4): the arithmetic alone. SM3 is what GB 35114 and
@@ -28,7 +28,7 @@ export interface DigestInput {
 
 function hash(algorithm: DigestAlgorithm, text: string): string {
   // Header text is one code unit per byte; the password is the operator's and goes out as UTF-8.
-  return createHash(DIGEST_ALGORITHMS[algorithm]).update(text, 'latin1').digest('hex');
+  return hashOnce(DIGEST_ALGORITHMS[algorithm], Buffer.from(text, 'latin1'), 'hex');
 }
 
 /** The `response` value, lower-case hexadecimal. */

@@ -20,6 +20,7 @@ export interface SipUri {
 export interface NameAddr {
   display: string;
   uri: string;
+  parsed: SipUri;
   params: Params;
 }
 
@@ -116,8 +117,7 @@ export function parseNameAddr(value: string): NameAddr {
     uri = scanner.until(';').trim();
     if (/[,?]/.test(uri)) throw sipError(`the address "${excerpt(uri)}" must stand in angle brackets`);
   }
-  parseUri(uri);
-  return { display, uri, params: parseParams(scanner) };
+  return { display, uri, parsed: parseUri(uri), params: parseParams(scanner) };
 }
 
 export function formatParams(params: Params): string {
@@ -166,6 +166,39 @@ export function listValues(headers: SipHeaders, name: string): string[] {
   return headers.all(name).flatMap(splitList);
 }
 
+/** The topmost Via; like all that is read here of a message's headers, it is shared and must not be changed. @throws BerthwatchError bad-input */
+export function topVia(headers: SipHeaders): Readonly<Via> {
+  return headers.once('via', () => parseVia(listValues(headers, 'via')[0] ?? ''));
+}
+
+/** @throws BerthwatchError bad-input */
+export function cseqOf(headers: SipHeaders): Readonly<CSeq> {
+  return headers.once('cseq', () => parseCSeq(headers.get('cseq') ?? ''));
+}
+
+/** From or To. @throws BerthwatchError bad-input */
+export function partyOf(headers: SipHeaders, name: 'from' | 'to'): Readonly<NameAddr> {
+  return headers.once(name, () => parseNameAddr(headers.get(name) ?? ''));
+}
+
+/** The tag of From or To, null where there is none or the field cannot be read. */
+export function partyTag(headers: SipHeaders, name: 'from' | 'to'): string | null {
+  try {
+    return partyOf(headers, name).params.get('tag') ?? null;
+  } catch {
+    return null;
+  }
+}
+
+/** The user of From or To, null where there is none or the field cannot be read. */
+export function partyUser(headers: SipHeaders, name: 'from' | 'to'): string | null {
+  try {
+    return partyOf(headers, name).parsed.user;
+  } catch {
+    return null;
+  }
+}
+
 /** The `tag` of a From or To value, null where there is none or the value cannot be read. */
 export function tagOf(value: string | undefined): string | null {
   if (value === undefined) return null;
@@ -180,7 +213,7 @@ export function tagOf(value: string | undefined): string | null {
 export function userOf(value: string | undefined): string | null {
   if (value === undefined) return null;
   try {
-    return parseUri(parseNameAddr(value).uri).user;
+    return parseNameAddr(value).parsed.user;
   } catch {
     return null;
   }

@@ -32,6 +32,8 @@ export interface HeaderField {
 /** Ordered header fields; names are matched without case and in long or compact form. */
 export class SipHeaders {
   readonly #fields: { key: string; name: string; value: string }[] = [];
+  /** What was read out of fields: each is asked for several times on a message's way. Forgotten when a field changes. */
+  readonly #known = new Map<string, unknown>();
 
   static of(fields: readonly (readonly [name: string, value: string])[]): SipHeaders {
     const headers = new SipHeaders();
@@ -40,6 +42,7 @@ export class SipHeaders {
   }
 
   add(name: string, value: string): this {
+    this.#known.clear();
     const long = name.length === 1 ? (COMPACT[name.toLowerCase()] ?? name) : name;
     this.#fields.push({ key: long.toLowerCase(), name: long, value });
     return this;
@@ -47,6 +50,7 @@ export class SipHeaders {
 
   /** Puts a field before all others of any name: a new topmost Via. */
   addFirst(name: string, value: string): this {
+    this.#known.clear();
     this.#fields.unshift({ key: name.toLowerCase(), name, value });
     return this;
   }
@@ -57,6 +61,7 @@ export class SipHeaders {
   }
 
   remove(name: string): this {
+    this.#known.clear();
     const key = name.toLowerCase();
     for (let i = this.#fields.length - 1; i >= 0; i--) {
       if (this.#fields[i]?.key === key) this.#fields.splice(i, 1);
@@ -67,13 +72,24 @@ export class SipHeaders {
   /** The first field of that name. */
   get(name: string): string | undefined {
     const key = name.toLowerCase();
-    return this.#fields.find((field) => field.key === key)?.value;
+    for (const field of this.#fields) if (field.key === key) return field.value;
+    return undefined;
   }
 
   /** All fields of that name, in order, not split at commas. */
   all(name: string): string[] {
     const key = name.toLowerCase();
-    return this.#fields.filter((field) => field.key === key).map((field) => field.value);
+    const values: string[] = [];
+    for (const field of this.#fields) if (field.key === key) values.push(field.value);
+    return values;
+  }
+
+  /** What `read` makes of these fields, read once and shared: nobody may change it. What it throws is not kept. */
+  once<T>(what: string, read: () => T): T {
+    if (this.#known.has(what)) return this.#known.get(what) as T;
+    const value = read();
+    this.#known.set(what, value);
+    return value;
   }
 
   has(name: string): boolean {

@@ -1,4 +1,4 @@
-import { createHmac, randomBytes } from 'node:crypto';
+import { createHmac, createSecretKey, randomBytes } from 'node:crypto';
 import type { Clock } from '../../base/clock.js';
 import { sameText } from './digest.js';
 import { randomHex } from './random-hex.js';
@@ -30,7 +30,7 @@ interface Account {
  * only what was *used*, which takes the password. After a restart all nonces are foreign and devices are challenged anew.
  */
 export class NonceStore {
-  readonly #key = randomBytes(32);
+  readonly #key = createSecretKey(randomBytes(32));
   readonly #options: Required<NonceStoreOptions>;
   readonly #accounts = new Map<string, Account>();
 

@@ -59,9 +59,12 @@ export class Scanner {
 
   /** Everything up to (not including) the first of `stops`, or the end. */
   until(stops: string): string {
+    const { text } = this;
     const from = this.#at;
-    while (!this.atEnd && !stops.includes(this.peek())) this.#at++;
-    return this.text.slice(from, this.#at);
+    let at = from;
+    while (at < text.length && !stops.includes(text[at] as string)) at++;
+    this.#at = at;
+    return text.slice(from, at);
   }
 
   token(what: string): string {
@@ -97,6 +100,7 @@ export function quote(text: string): string {
 
 /** Splits a header value at the commas that stand outside quotes and angle brackets. */
 export function splitList(value: string): string[] {
+  if (!value.includes(',')) return [value.trim()];
   const parts: string[] = [];
   let from = 0;
   let inQuotes = false;

@@ -12,7 +12,8 @@ export interface ServerHooks {
 }
 
 export interface ServerTransaction {
-  readonly request: SipRequest;
+  /** Null once it is not needed any more: thousands of answered requests are remembered for half a minute, for their repetitions alone. */
+  readonly request: SipRequest | null;
   /** The request came again: repeats the last response, byte for byte. */
   retransmitted(): void;
   respond(response: SipResponse): void;
@@ -23,7 +24,7 @@ export interface ServerTransaction {
 }
 
 abstract class BaseServerTransaction implements ServerTransaction {
-  readonly request: SipRequest;
+  request: SipRequest | null;
   protected readonly timers: SipTimers;
   protected readonly reliable: boolean;
   protected readonly hooks: ServerHooks;
@@ -69,6 +70,7 @@ abstract class BaseServerTransaction implements ServerTransaction {
 /** RFC 3261 17.2.2, figure 8: timer J. */
 export class NonInviteServerTransaction extends BaseServerTransaction {
   protected override afterFinal(): void {
+    this.request = null;
     // On a connection nothing is retransmitted by the network, but sloppy devices repeat there too: a short memory is kept.
     this.running.arm('J', this.reliable ? this.timers.t4 : 64 * this.timers.t1, () => this.terminate());
   }

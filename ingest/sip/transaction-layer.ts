@@ -5,7 +5,7 @@ import { makeResponse, newBranch, newTag, type ResponseParts } from './build.js'
 import { InviteClientTransaction, NonInviteClientTransaction, type ClientTransaction } from './client-transaction.js';
 import { serializeMessage } from './codec.js';
 import type { Flow, SocketAddress } from './flow.js';
-import { listValues, parseCSeq, parseVia, tagOf, uriHost } from './header-values.js';
+import { cseqOf, listValues, partyTag, topVia, uriHost } from './header-values.js';
 import type { EndpointHandler, IncomingRequest, RequestHooks } from './incoming.js';
 import type { SipRequest, SipResponse } from './message.js';
 import { InviteServerTransaction, NonInviteServerTransaction, type ServerTransaction } from './server-transaction.js';
@@ -49,7 +49,7 @@ export class TransactionLayer {
   send(flow: Flow, request: SipRequest, hooks: RequestHooks): ClientTransaction {
     const reliable = flow.transport === 'TCP';
     let branch: string;
-    if (request.method === 'CANCEL') branch = parseVia(request.headers.get('via') ?? '').params.get('branch') ?? '';
+    if (request.method === 'CANCEL') branch = topVia(request.headers).params.get('branch') ?? '';
     else {
       branch = newBranch();
       request.headers.addFirst('Via', this.#via(flow, branch));
@@ -89,9 +89,9 @@ export class TransactionLayer {
 
   receiveResponse(response: SipResponse, flow: Flow): void {
     const vias = listValues(response.headers, 'via');
-    const via = parseVia(vias[0] ?? '');
+    const via = topVia(response.headers);
     const branch = via.params.get('branch') ?? '';
-    const { method } = parseCSeq(response.headers.get('cseq') ?? '');
+    const { method } = cseqOf(response.headers);
     const entry = this.#clients.get(`${branch}|${method}`);
     if (entry) entry.transaction.receive(response);
     // RFC 3261 8.1.3.3 and 18.1.2: a response with several Via values, or with another's, came to us astray and is no answer to us.
@@ -128,9 +128,11 @@ export class TransactionLayer {
     const Kind = request.method === 'INVITE' ? InviteServerTransaction : NonInviteServerTransaction;
     // Only an INVITE is asked for by its ACK's own branch.
     const invite = request.method === 'INVITE' ? inviteKey(request, replyFlow) : null;
+    // The hooks live as long as the transaction: they must not hold the request.
+    const callId = request.headers.get('call-id');
     const transaction: ServerTransaction = new Kind(request, replyFlow.transport === 'TCP', this.#options.timers, this.#options.clock, {
       send: (bytes) => replyFlow.send(bytes),
-      onUnacknowledged: () => this.#options.logger.debug({ callId: request.headers.get('call-id') }, 'an answer to INVITE was not acknowledged'),
+      onUnacknowledged: () => this.#options.logger.debug({ callId }, 'an answer to INVITE was not acknowledged'),
       onTerminated: () => {
         this.#servers.delete(key);
         if (invite !== null && this.#invites.get(invite) === transaction) this.#invites.delete(invite);
@@ -145,7 +147,7 @@ export class TransactionLayer {
   #cancel(request: SipRequest, flow: Flow, respond: (parts: ResponseParts) => void): void {
     const invite = this.#servers.get(serverKey(request, flow, 'INVITE'));
     respond({ status: invite ? 200 : 481 });
-    if (invite && !invite.answered) invite.respond(makeResponse(invite.request, { status: 487 }, newTag(), flow.remote));
+    if (invite?.request && !invite.answered) invite.respond(makeResponse(invite.request, { status: 487 }, newTag(), flow.remote));
   }
 
   /** Fails what waits for an answer on a connection that has closed. */
@@ -166,7 +168,7 @@ export class TransactionLayer {
   replyFlowOf(request: SipRequest, flow: Flow): Flow {
     if (flow.transport === 'TCP') return flow;
     try {
-      const via = parseVia(listValues(request.headers, 'via')[0] ?? '');
+      const via = topVia(request.headers);
       const port = via.port ?? 5060;
       if (via.params.has('rport') || via.host !== flow.remote.host || port === flow.remote.port || port === 0) return flow;
       return this.#options.flowTo(flow, { host: flow.remote.host, port });
@@ -200,7 +202,7 @@ export class TransactionLayer {
 
 /** By host, since the ACK may leave another port of the peer's than the INVITE did. */
 function inviteKey({ headers }: SipRequest, flow: Flow): string {
-  return [flow.remote.host, parseCSeq(headers.get('cseq') ?? '').number, headers.get('call-id') ?? '', tagOf(headers.get('from')) ?? ''].join('|');
+  return [flow.remote.host, cseqOf(headers).number, headers.get('call-id') ?? '', partyTag(headers, 'from') ?? ''].join('|');
 }
 
 /**
@@ -209,7 +211,7 @@ function inviteKey({ headers }: SipRequest, flow: Flow): string {
  */
 function serverKey(request: SipRequest, flow: Flow, method: string): string {
   const { headers } = request;
-  const branch = parseVia(listValues(headers, 'via')[0] ?? '').params.get('branch') ?? '';
-  const number = parseCSeq(headers.get('cseq') ?? '').number;
-  return [flow.key, method, number, branch, headers.get('call-id') ?? '', tagOf(headers.get('from')) ?? ''].join('|');
+  const branch = topVia(headers).params.get('branch') ?? '';
+  const { number } = cseqOf(headers);
+  return [flow.key, method, number, branch, headers.get('call-id') ?? '', partyTag(headers, 'from') ?? ''].join('|');
 }

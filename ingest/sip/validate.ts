@@ -1,5 +1,5 @@
 import { messageOf } from '../../base/errors.js';
-import { listValues, parseCSeq, parseNameAddr, parseUri, parseVia } from './header-values.js';
+import { cseqOf, listValues, parseNameAddr, parseUri, parseVia, partyOf, topVia } from './header-values.js';
 import type { SipFault, SipMessage } from './message.js';
 
 const SINGLE = ['from', 'to', 'call-id', 'cseq', 'max-forwards'] as const;
@@ -19,12 +19,13 @@ export function faultOf(message: SipMessage): SipFault | null {
   try {
     const vias = listValues(headers, 'via');
     if (vias.length > MAX_VIAS) return bad('Too many Via values');
-    vias.forEach(parseVia);
-    parseNameAddr(headers.get('from') as string);
-    parseNameAddr(headers.get('to') as string);
+    topVia(headers);
+    vias.slice(1).forEach(parseVia);
+    partyOf(headers, 'from');
+    partyOf(headers, 'to');
     for (const contact of listValues(headers, 'contact')) if (contact !== '*') parseNameAddr(contact);
     if ((headers.get('call-id') as string).trim() === '') return bad('The call-id header is empty');
-    const cseq = parseCSeq(headers.get('cseq') as string);
+    const cseq = cseqOf(headers);
     if (message.kind === 'request') {
       // RFC 3261 19.1.1, table 1: header fields may not stand in a Request-URI.
       if (parseUri(message.uri).headers !== null) return bad('The Request-URI carries header fields');

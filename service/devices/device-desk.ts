@@ -13,6 +13,7 @@ import type { ProblemBoard } from '../live/problems.js';
 import { AlarmKeeper } from './alarm-keeper.js';
 import { AlarmStore, type AlarmFilter } from './alarm-store.js';
 import { deviceView } from './device-view.js';
+import { Pace } from './pace.js';
 import { takePicture, type ChannelPicture } from './snapshots.js';
 
 export interface DeviceDeskOptions {
@@ -31,6 +32,12 @@ export interface DeviceDeskOptions {
   describeWithinMs?: number;
 }
 
+/**
+ * From one device's first questions to the next one's, ms. A thousand cameras that come back at once have to be answered, and called for
+ * their pictures, before they are asked who they are.
+ */
+const INTRODUCTIONS_MS = 20;
+
 /** Device ids whose refusals are remembered; they can be invented, so there must be an end. */
 const MOST_REFUSALS = 1000;
 
@@ -42,12 +49,14 @@ export class DeviceDesk implements DeviceSources {
   readonly #clockOffsets = new Map<string, number>();
   readonly #refused = new Map<string, { reason: string; host: string; at: number }>();
   readonly #timers = new Map<string, () => void>();
+  readonly #introductions: Pace;
   #off: (() => void)[] = [];
 
   constructor(options: DeviceDeskOptions) {
     this.#options = options;
     const { database, clock, feed, problems } = options;
     this.#alarms = new AlarmStore(database);
+    this.#introductions = new Pace(clock, INTRODUCTIONS_MS);
     this.#keeper = new AlarmKeeper({
       store: this.#alarms,
       clock,
@@ -68,15 +77,19 @@ export class DeviceDesk implements DeviceSources {
         if (this.#refused.size > MOST_REFUSALS) this.#refused.delete(this.#refused.keys().next().value as string);
       }),
       gb.on('online', ({ device }) => {
-        void this.#introduce(device.id);
+        this.#introductions.take(device.id, () => void this.#introduce(device.id));
         this.#describeLater(device.id);
       }),
-      gb.on('offline', ({ device }) => this.#timers.get(device.id)?.()),
+      gb.on('offline', ({ device }) => {
+        this.#introductions.drop(device.id);
+        this.#timers.get(device.id)?.();
+      }),
     ];
   }
 
   async close(): Promise<void> {
     for (const off of this.#off) off();
+    this.#introductions.close();
     for (const cancel of this.#timers.values()) cancel();
     await this.#keeper.close();
   }

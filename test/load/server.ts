@@ -1,10 +1,13 @@
 /**
- * The ingest side of the service in a process of its own: signalling server, camera streams and footage log, as `serve` joins
+ * The ingest side of the service in a process of its own: signalling server, camera streams, device desk and footage log, as `serve` joins
  * them. `node server.js '<JSON of ServerOptions>'`; the parent may kill it at any time and start another on the same data.
  */
 import { Socket } from 'node:dgram';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { systemClock } from '../../base/clock.js';
+import { DeviceDesk } from '../../service/devices/device-desk.js';
+import { Feed } from '../../service/live/feed.js';
+import { ProblemBoard } from '../../service/live/problems.js';
 import { createLogger } from '../../service/log.js';
 import type { DatabaseAddress } from '../../storage/catalogue/database-address.js';
 import { Database } from '../../storage/catalogue/database.js';
@@ -53,6 +56,21 @@ platform.server.on('offline', ({ device, reason }) => {
   if (offline.length < 20) offline.push(`${device.id}: ${reason}`);
 });
 platform.server.on('keepalive', () => void (keepalives += 1));
+// Every device that comes online is asked what it is and what it shows, as by the service. Light devices say 200 and leave it at that.
+const feed = new Feed(systemClock);
+const desk = new DeviceDesk({
+  gb: platform.server,
+  site: () => ({ lots: [], cameras: [] }),
+  database,
+  feed,
+  problems: new ProblemBoard(systemClock, logger, feed),
+  clock: systemClock,
+  logger,
+  alarmRetentionMs: 86_400_000,
+  snapshotTimeoutMs: 10_000,
+  newestFrame: () => Promise.resolve(null),
+});
+desk.start();
 await platform.start();
 for (let n = 0; n < options.streams; n += 1) {
   const cameraId = `camera-${n}`;
