@@ -83,6 +83,11 @@ def folded(file):
     """[(weight, bias or None)] of every convolution and linear layer of a graph, in its order."""
     graph = onnx.load(str(file)).graph
     constant = {t.name: numpy_helper.to_array(t) for t in graph.initializer}
+    for node in graph.node:  # a file that quantise.py made holds whole numbers and their scales
+        if node.op_type == "DequantizeLinear" and node.input[0] in constant:
+            values, scale, zero = (constant[i].astype(np.float32) for i in node.input)
+            shape = (-1, *[1] * (values.ndim - 1)) if scale.size > 1 else ()
+            constant[node.output[0]] = (values - zero.reshape(shape)) * scale.reshape(shape)
     out = []
     for node in graph.node:
         if node.op_type in ("Conv", "Gemm"):

@@ -1,8 +1,8 @@
-import { cpus } from 'node:os';
 import type { Polygon } from '../../base/geometry.js';
 import { silentLogger } from '../../base/logger.js';
 import type { AccessUnit } from '../../ingest/access-unit.js';
 import { decodeUnits } from '../decode/gop-decoder.js';
+import type { GateState } from '../gate/gate.js';
 import { Eyes } from './eyes.js';
 import type { StageTimes } from './protocol.js';
 
@@ -36,35 +36,46 @@ export async function measureGopDecode(units: readonly AccessUnit[], rounds: num
   });
 }
 
-/** FOR BENCHMARKS: everything a child does for the keyframes of `units` (decode included), with the time of each stage. */
-export async function measureInference(
-  manifestPath: string,
-  units: readonly AccessUnit[],
-  berths: readonly Polygon[],
-  rounds: number,
-): Promise<Measured & { stages: StageTimes; vehicles: number; cores: number }> {
-  const eyes = await Eyes.open({ manifestPath, threads: 1 }, silentLogger);
-  try {
-    const keyframes = units.filter((unit) => unit.keyframe);
-    const warmUp = keyframes.slice(0, 1);
-    if (warmUp[0]) await eyes.examine({ cameraId: 'bench', units: warmUp, frames: [0], regions: berths }, {});
-    const stages: StageTimes = {};
-    let vehicles = 0;
-    const result = await measured(async () => {
-      let cases = 0;
-      for (let i = 0; i < rounds; i++) {
-        for (const unit of keyframes) {
-          const { frames } = await eyes.examine({ cameraId: 'bench', units: [unit], frames: [0], regions: berths }, stages);
-          vehicles += frames[0]?.observation.vehicles.length ?? 0;
-          cases += frames.length;
-        }
-      }
-      return cases;
-    });
-    return { ...result, stages, vehicles, cores: cpus().length };
-  } finally {
-    await eyes.close();
+/** What one key frame took, processor time in ms. */
+export interface FrameCost {
+  vehicles: number;
+  gated: boolean;
+  stages: StageTimes;
+  totalMs: number;
+}
+
+/** A vision child's work in this process, one key frame at a time, timed by the processor time of all its threads. */
+export class BenchEyes {
+  readonly #eyes: Eyes;
+
+  private constructor(eyes: Eyes) {
+    this.#eyes = eyes;
   }
+
+  static async open(manifestPath: string): Promise<BenchEyes> {
+    return new BenchEyes(await Eyes.open({ manifestPath, threads: 1 }, silentLogger, processorMs));
+  }
+
+  /** Sees a key frame, decoding included; `gate` as in a request: with a memory in which nothing moved the models do not run. */
+  async see(unit: AccessUnit, berths: readonly Polygon[], gate?: GateState | null): Promise<{ cost: FrameCost; gate: GateState | null }> {
+    const stages: StageTimes = {};
+    const begin = processorMs();
+    const { frames, gate: after } = await this.#eyes.examine({ cameraId: 'bench', units: [unit], frames: [0], regions: berths, ...(gate === undefined ? {} : { gate }) }, stages);
+    const totalMs = processorMs() - begin;
+    const [frame] = frames;
+    const motor = frame?.observation.vehicles.filter((v) => v.class === 'car' || v.class === 'bus' || v.class === 'truck').length ?? 0;
+    return { cost: { vehicles: motor, gated: frame?.reason === null, stages, totalMs }, gate: after };
+  }
+
+  close(): Promise<void> {
+    return this.#eyes.close();
+  }
+}
+
+/** User and system time of this process so far. */
+export function processorMs(): number {
+  const used = process.cpuUsage();
+  return (used.user + used.system) / 1000;
 }
 
 async function measured(run: () => Promise<number>): Promise<Measured> {

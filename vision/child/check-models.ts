@@ -19,6 +19,6 @@ export async function checkModels(file: string): Promise<Exclude<CheckReply, { t
     child.once('error', (error) => resolve({ type: 'failed', message: error.message }));
     child.once('exit', (code, signal) => resolve({ type: 'failed', message: `the process that opened it ended with ${signal ?? code}: ${errors.trim() || 'no message'}` }));
   });
-  if (reply.type === 'failed') throw new BerthwatchError('bad-input', 'VISION_MODEL_CHECK', `${file}: ${reply.message}`);
+  if (reply.type === 'failed') throw new BerthwatchError('bad-input', 'VISION_MODEL_CHECK', reply.message.includes(file) ? reply.message : `${file}: ${reply.message}`);
   return reply;
 }

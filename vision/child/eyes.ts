@@ -33,8 +33,10 @@ export class Eyes {
   readonly #attributes: ModelSession<AttributesModel> | null;
   readonly #berths: ModelSession<BerthsModel> | null;
   readonly #charset: readonly string[];
+  readonly #now: () => number;
 
-  private constructor(sessions: Map<string, ModelSession>, charset: readonly string[]) {
+  private constructor(sessions: Map<string, ModelSession>, charset: readonly string[], now: () => number) {
+    this.#now = now;
     this.#vehicles = (sessions.get('vehicles') as ModelSession<VehiclesModel> | undefined) ?? null;
     this.#plates = (sessions.get('plates') as ModelSession<PlatesModel> | undefined) ?? null;
     this.#reader = (sessions.get('plate-reader') as ModelSession<ReaderModel> | undefined) ?? null;
@@ -46,9 +48,10 @@ export class Eyes {
   /**
    * Loads and opens every model of the manifest. Without a vehicles model nothing can be seen, so that is an error; the
    * others may be absent (no plates, no attributes, no looks at berths).
+   * @param now what stages are timed by, ms: the clock, or in benchmarks the processor time
    * @throws BerthwatchError not-found, bad-input
    */
-  static async open(options: ChildOptions, logger: Logger): Promise<Eyes> {
+  static async open(options: ChildOptions, logger: Logger, now: () => number = () => performance.now()): Promise<Eyes> {
     const loaded = await loadManifest(options.manifestPath);
     const sessions = new Map<string, ModelSession>();
     let charset: readonly string[] = [];
@@ -58,7 +61,7 @@ export class Eyes {
       if (entry.task === 'plate-reader') charset = loaded.charsets.get(entry.id) as readonly string[];
     }
     if (!sessions.has('vehicles')) throw new BerthwatchError('bad-input', 'VISION_MANIFEST', `${options.manifestPath} names no model for "vehicles"; without one nothing can be seen`);
-    return new Eyes(sessions, charset);
+    return new Eyes(sessions, charset, now);
   }
 
   get models(): ModelInfo[] {
@@ -78,7 +81,7 @@ export class Eyes {
     let gate: GateState | null = request.gate ?? null;
     const frames: ExaminedFrame[] = [];
     const missing = await this.#decode(request.units, request.frames, times, async ({ index, unit, picture, damaged }) => {
-      const look = timed(times, 'look', () => lookAt(picture, request.regions, unit.keyframe));
+      const look = this.#timed(times, 'look', () => lookAt(picture, request.regions, unit.keyframe));
       const health = healthOf(look, damaged);
       const reason = gated ? gateReason(gate, { capturedAt: unit.capturedAt, width: picture.width, height: picture.height, look }) : 'asked';
       let observation: Observation;
@@ -98,12 +101,12 @@ export class Eyes {
   async still(request: StillRequest, times: StageTimes): Promise<Still> {
     let still: Still | null = null;
     await this.#decode(request.units, [request.frame], times, async ({ unit, picture, damaged }) => {
-      const begin = performance.now();
+      const begin = this.#now();
       const { width, height } = picture;
       const rgb = toRgb(scaleRegion(picture, { x: 0, y: 0, width, height }, width, height), picture.matrix, picture.fullRange);
       const data = request.format === 'rgb' ? rgb : await jpeg(rgb, width, height, request.quality ?? 85);
       still = { width, height, capturedAt: unit.capturedAt, data, damaged };
-      add(times, 'still', performance.now() - begin);
+      add(times, 'still', this.#now() - begin);
     });
     if (!still) {
       throw new BerthwatchError('bad-input', 'VISION_UNDECODABLE', `frame ${request.frame} of ${request.units.length} of camera ${request.cameraId} gives no picture: no keyframe before it, or damaged beyond decoding`);
@@ -116,13 +119,13 @@ export class Eyes {
     const { width, height } = request;
     const picture = pictureFromRgb(request.rgb, width, height);
     if (request.shows === 'scene') {
-      const health = healthOf(timed(times, 'look', () => lookAt(picture, request.regions, true)), false);
+      const health = healthOf(this.#timed(times, 'look', () => lookAt(picture, request.regions, true)), false);
       return { observation: await this.#observe(picture, { ...request, capturedAt: 0, health }, times), plate: null, times };
     }
     const reader = this.#reader;
     if (!reader) throw new BerthwatchError('bad-input', 'VISION_MANIFEST', 'the manifest names no model for "plate-reader"; plates cannot be read');
     const corners: Quad = [[0, 0], [width, 0], [width, height], [0, height]];
-    const [plate] = await timedAsync(times, 'read', 1, () => readPlates(reader, this.#charset, picture, [{ corners, score: 1 }]));
+    const [plate] = await this.#timedAsync(times, 'read', 1, () => readPlates(reader, this.#charset, picture, [{ corners, score: 1 }]));
     return { observation: null, plate: plate ?? null, times };
   }
 
@@ -130,16 +133,16 @@ export class Eyes {
   async #decode(units: ExamineRequest['units'], frames: readonly number[], times: StageTimes, visit: (d: DecodedUnit) => Promise<void>): Promise<number[]> {
     let inside = 0;
     let pictures = 0;
-    const begin = performance.now();
+    const begin = this.#now();
     try {
       return await decodeUnits(units, frames, async (decoded) => {
-        const entered = performance.now();
+        const entered = this.#now();
         pictures++;
         await visit(decoded);
-        inside += performance.now() - entered;
+        inside += this.#now() - entered;
       });
     } finally {
-      add(times, 'decode', performance.now() - begin - inside, pictures);
+      add(times, 'decode', this.#now() - begin - inside, pictures);
     }
   }
 
@@ -158,7 +161,7 @@ export class Eyes {
     const asked = berths.flatMap((berth, i) => (uncovered(berth, vehicles, picture) ? [i] : []));
     const looks: (BerthLook | null)[] = berths.map(() => null);
     if (asked.length === 0) return looks;
-    const seen = await timedAsync(times, 'berths', asked.length, () => lookAtBerths(session, picture, asked.map((i) => berths[i] as Polygon)));
+    const seen = await this.#timedAsync(times, 'berths', asked.length, () => lookAtBerths(session, picture, asked.map((i) => berths[i] as Polygon)));
     for (const [k, i] of asked.entries()) looks[i] = seen[k] ?? null;
     return looks;
   }
@@ -167,11 +170,11 @@ export class Eyes {
     const session = this.#vehicles as ModelSession<VehiclesModel>;
     const { width, height } = session.entry.input;
     const regions = detectionRegions(picture, berths, { ...REGION_DEFAULTS, inputWidth: width, inputHeight: height });
-    const found = await timedAsync(times, 'detect', regions.length, () => detectVehicles(session, picture, regions));
+    const found = await this.#timedAsync(times, 'detect', regions.length, () => detectVehicles(session, picture, regions));
     const plates = await this.#readPlates(picture, found, berths, times);
     const motor = found.filter(isMotor);
     const known = this.#attributes;
-    const attributes = known && motor.length > 0 ? await timedAsync(times, 'attributes', motor.length, () => classifyVehicles(known, picture, motor)) : motor.map((d) => impliedAttributes(d.class));
+    const attributes = known && motor.length > 0 ? await this.#timedAsync(times, 'attributes', motor.length, () => classifyVehicles(known, picture, motor)) : motor.map((d) => impliedAttributes(d.class));
     return found.map((d) => ({
       box: d.box,
       score: d.score,
@@ -190,12 +193,26 @@ export class Eyes {
     const searched = plateCandidates(found, berths);
     if (!finder || !reader || searched.length === 0) return read;
     const boxes = searched.map((d) => d.box);
-    const plates = await timedAsync(times, 'plates', boxes.length, () => findPlates(finder, picture, boxes));
+    const plates = await this.#timedAsync(times, 'plates', boxes.length, () => findPlates(finder, picture, boxes));
     const count = plates.filter((p) => p !== null).length;
     if (count === 0) return read;
-    const readings = await timedAsync(times, 'read', count, () => readPlates(reader, this.#charset, picture, plates));
+    const readings = await this.#timedAsync(times, 'read', count, () => readPlates(reader, this.#charset, picture, plates));
     for (const [i, reading] of readings.entries()) if (reading) read.set(searched[i] as Detection, reading);
     return read;
+  }
+
+  #timed<T>(times: StageTimes, stage: Stage, run: () => T): T {
+    const begin = this.#now();
+    const value = run();
+    add(times, stage, this.#now() - begin);
+    return value;
+  }
+
+  async #timedAsync<T>(times: StageTimes, stage: Stage, count: number, run: () => Promise<T>): Promise<T> {
+    const begin = this.#now();
+    const value = await run();
+    add(times, stage, this.#now() - begin, count);
+    return value;
   }
 
   #sessions(): ModelSession[] {
@@ -237,18 +254,4 @@ async function jpeg(rgb: Uint8Array, width: number, height: number, quality: num
 function add(times: StageTimes, stage: Stage, ms: number, count = 1): void {
   const known = times[stage] ?? { count: 0, ms: 0 };
   times[stage] = { count: known.count + count, ms: known.ms + ms };
-}
-
-function timed<T>(times: StageTimes, stage: Stage, run: () => T): T {
-  const begin = performance.now();
-  const value = run();
-  add(times, stage, performance.now() - begin);
-  return value;
-}
-
-async function timedAsync<T>(times: StageTimes, stage: Stage, count: number, run: () => Promise<T>): Promise<T> {
-  const begin = performance.now();
-  const value = await run();
-  add(times, stage, performance.now() - begin, count);
-  return value;
 }

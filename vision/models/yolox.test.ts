@@ -87,6 +87,12 @@ describe('checkOutputs', () => {
     expect(checkOutputs(of('vehicles'), output, 0).join('\n')).toMatch(message);
   });
 
+  it('counts the classes of a YOLOX', () => {
+    const predictions = new Map([['output', tensor([42, 8], () => 0.5)]]);
+    expect(checkOutputs(entry({}), predictions, 0)).toEqual(['the network tells 3 classes apart, the manifest names 2: name all in its order, null for those that are of no use']);
+    expect(checkOutputs(entry({ classes: ['car', null, 'bus'] }), predictions, 0)).toEqual([]);
+  });
+
   it('wants softmaxes to sum to one, and the character set to fit', () => {
     const reader = new Map([['probs', tensor([42, 3], () => 0.5)], ['colour', tensor([6], () => 1 / 6)], ['rows', tensor([2], () => 0.5)], ['plate', tensor([1], () => 0.5)]]);
     expect(checkOutputs(of('plate-reader'), reader, 2).join()).toMatch(/row 0 sums to 1\.500/);
