@@ -39,6 +39,12 @@ export function age(language: Language, ms: number): string {
   return `${Math.round(seconds / 86_400)} ${units[3]}`;
 }
 
+/** `3.2 GB`, `640 MB`: powers of ten, as disks are sold. */
+export function bytesText(bytes: number): string {
+  for (const [size, unit] of [[1e12, 'TB'], [1e9, 'GB'], [1e6, 'MB']] as const) if (bytes >= size) return `${(bytes / size).toFixed(bytes >= 100 * size ? 0 : 1)} ${unit}`;
+  return `${Math.round(bytes / 1e3)} kB`;
+}
+
 /** `4.1 Mb/s`, `640 kb/s`. */
 export function bitrate(bitsPerSecond: number): string {
   return bitsPerSecond >= 1_000_000 ? `${(bitsPerSecond / 1_000_000).toFixed(1)} Mb/s` : `${Math.round(bitsPerSecond / 1000)} kb/s`;

@@ -1,5 +1,6 @@
 import { CAMERA_TEXTS } from './texts-cameras.js';
 import { FOOTAGE_TEXTS } from './texts-footage.js';
+import { STORAGE_TEXTS } from './texts-storage.js';
 
 /** Texts of the console, Chinese first. Every key has both languages: the type makes a missing one an error. */
 export type Language = 'zh' | 'en';
@@ -7,6 +8,7 @@ export type Language = 'zh' | 'en';
 const TEXTS = {
   ...CAMERA_TEXTS,
   ...FOOTAGE_TEXTS,
+  ...STORAGE_TEXTS,
   title: ['泊位值守', 'berthwatch'],
   navigation: ['页面', 'Pages'],
   overview: ['总览', 'Overview'],

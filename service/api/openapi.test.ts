@@ -53,6 +53,7 @@ function sources(feed: Feed): ApiSources {
       status: () => STORAGE,
       holds: () => Promise.resolve([HOLD]),
       addHold: (request) => Promise.resolve({ ...HOLD, ...request, until: null, visitUid: request.visitUid ?? null, cameraId: request.cameraId ?? 'c', from: request.from ?? 1, to: request.to ?? null, covers: { segments: 1, bytes: 7, gone: 0 } }),
+      covers: () => Promise.resolve({ segments: 2, bytes: 3, gone: 1 }),
       releaseHold: (id, by) => Promise.resolve({ ...HOLD, id, releasedAt: 9, releasedBy: by }),
     },
     archive: { status: () => ARCHIVE, findings: () => Promise.resolve({ count: 1, findings: [{ ...finding({ kind: 'no-object', where: 'footage/c/1.mp4' }), foundAt: 7 }] }) },
@@ -105,7 +106,8 @@ describe('the HTTP API', () => {
     expect((await app.inject('/api/archive')).json()).toEqual(ARCHIVE);
     expect((await app.inject('/api/archive/findings?limit=5')).json()).toMatchObject({ count: 1, findings: [{ kind: 'no-object', foundAt: 7 }] });
     expect((await app.inject('/api/status')).json()).toMatchObject({ storage: { state: 'ok' }, clock: { state: 'off' } });
-    expect((await app.inject('/api/holds?all=true')).json()).toEqual([HOLD]);
+    expect((await app.inject('/api/holds?all=true')).json()).toEqual([{ ...HOLD, covers: null }]);
+    expect((await app.inject('/api/holds?covers=true')).json()).toEqual([{ ...HOLD, covers: { segments: 2, bytes: 3, gone: 1 } }]);
     const headers = { authorization: `Bearer ${TOKEN}` };
     const payload = { visitUid: 'V1', reason: 'disputed', heldBy: 'Li' };
     expect((await app.inject({ method: 'POST', url: '/api/holds', payload })).statusCode).toBe(401);

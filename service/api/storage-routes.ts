@@ -9,6 +9,8 @@ import { ErrorAnswer, StorageAnswer } from './schemas.js';
 export interface StorageSources {
   status(): StorageStatus;
   holds(filter: { active: boolean; cameraId?: string; visitUid?: string; limit: number }): Promise<FootageHold[]>;
+  /** What a hold keeps now. */
+  covers(hold: FootageHold): Promise<HeldFootage>;
   addHold(request: HoldRequest): Promise<FootageHold & { covers: HeldFootage }>;
   releaseHold(id: number, by: string): Promise<FootageHold>;
 }
@@ -40,6 +42,8 @@ const HoldAnswer = z.object({
   releasedBy: z.string().nullable(),
 });
 
+const CoversAnswer = z.object({ segments: z.number(), bytes: z.number(), gone: z.number() });
+
 const name = z.string().trim().min(1).max(64);
 const time = z.number().int().min(0).max(8_640_000_000_000_000);
 
@@ -55,13 +59,17 @@ export function addStorageRoutes(app: App, sources: StorageSources): void {
     {
       schema: {
         tags: ['storage'],
-        description: 'Holds on footage, newest first; `all` also lists those that were released',
-        querystring: z.object({ camera: z.string().max(64).optional(), visit: z.string().max(60).optional(), all: z.enum(['true', 'false']).default('false'), limit: z.coerce.number().int().min(1).max(1000).default(100) }),
-        response: { 200: z.array(HoldAnswer) },
+        description: 'Holds on footage, newest first; `all` also lists those that were released; with `covers`, how much each keeps now and how much of it was gone before (null of a released one)',
+        querystring: z.object({ camera: z.string().max(64).optional(), visit: z.string().max(60).optional(), all: z.enum(['true', 'false']).default('false'), covers: z.enum(['true', 'false']).default('false'), limit: z.coerce.number().int().min(1).max(1000).default(100) }),
+        response: { 200: z.array(HoldAnswer.extend({ covers: CoversAnswer.nullable() })) },
       },
     },
-    ({ query }) =>
-      sources.holds({ active: query.all === 'false', limit: query.limit, ...(query.camera === undefined ? {} : { cameraId: query.camera }), ...(query.visit === undefined ? {} : { visitUid: query.visit }) }),
+    async ({ query }) => {
+      const holds = await sources.holds({ active: query.all === 'false', limit: query.limit, ...(query.camera === undefined ? {} : { cameraId: query.camera }), ...(query.visit === undefined ? {} : { visitUid: query.visit }) });
+      const answer = [];
+      for (const hold of holds) answer.push({ ...hold, covers: query.covers === 'true' && hold.releasedAt === null ? await sources.covers(hold) : null });
+      return answer;
+    },
   );
 
   app.post(
@@ -71,7 +79,7 @@ export function addStorageRoutes(app: App, sources: StorageSources): void {
         tags: ['storage'],
         description: 'Keeps footage from being deleted (needs the token): of a visit, from ten minutes before it to ten minutes after it, or of a camera from one time to another. `covers` says what is kept, and what was gone already',
         body: z.strictObject({ visitUid: z.string().min(1).max(60).optional(), cameraId: z.string().min(1).max(64).optional(), from: time.optional(), to: time.optional(), reason: z.string().trim().min(1).max(500), heldBy: name, until: time.optional() }),
-        response: { 201: HoldAnswer.extend({ covers: z.object({ segments: z.number(), bytes: z.number(), gone: z.number() }) }), 400: ErrorAnswer, 404: ErrorAnswer },
+        response: { 201: HoldAnswer.extend({ covers: CoversAnswer }), 400: ErrorAnswer, 404: ErrorAnswer },
       },
     },
     async (request, reply) => reply.code(201).send(await sources.addHold(request.body)),

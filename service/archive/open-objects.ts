@@ -51,6 +51,11 @@ export class Objects {
     this.#before = new FileObjectStore({ folder: usual, clock });
   }
 
+  /** Where pictures may lie: the store, and the folder used before it. */
+  get places(): ObjectStore[] {
+    return this.#before ? [this.store, this.#before] : [this.store];
+  }
+
   /** @throws BerthwatchError where it cannot be used now; may be called again */
   start(): Promise<void> {
     return this.#start();

@@ -6,6 +6,7 @@ import { silentLogger } from '../../base/logger.js';
 import { claimArchive, reclaimArchive } from '../../storage/archive/archive-identity.js';
 import { describeFinding } from '../../storage/archive/finding.js';
 import { restoreFromArchive } from '../../storage/archive/restore.js';
+import { verifyPictures } from '../../storage/archive/verify-pictures.js';
 import { verifyStorage } from '../../storage/archive/verify.js';
 import type { Database } from '../../storage/catalogue/database.js';
 import { nodeDisk } from '../../storage/footage/disk.js';
@@ -25,20 +26,22 @@ interface Opened {
   log: string;
   /** Null where nothing is archived. */
   store: ObjectStore | null;
+  /** Where evidence pictures may be. */
+  pictures: ObjectStore[];
 }
 
 async function withStorage<T>(configFile: string | null, work: (opened: Opened) => Promise<T>): Promise<T> {
   const config = loadConfig(configFile);
-  const objects = isArchiving(config.objects, config.footage.archive) ? new Objects(config, systemClock) : null;
+  const objects = new Objects(config, systemClock);
   try {
     return await withCatalogue(config, async (database) => {
       const folder = new LogFolder(join(config.dataFolder, 'footage'), nodeDisk);
       const log = await folder.readId();
       if (log === null) throw new BerthwatchError('unavailable', 'FOOTAGE_WRONG_DISK', `${folder.path} is no footage folder: is the disk mounted, and is this the right configuration?`);
-      return work({ config, database, folder, log, store: objects?.store ?? null });
+      return work({ config, database, folder, log, store: isArchiving(config.objects, config.footage.archive) ? objects.store : null, pictures: objects.places });
     });
   } finally {
-    objects?.close();
+    objects.close();
   }
 }
 
@@ -61,7 +64,7 @@ export async function verify(configFile: string | null, options: { camera?: stri
     line.clear();
     process.stdout.write(`${text}\n`);
   };
-  await withStorage(configFile, async ({ config, database, folder, log, store }) => {
+  await withStorage(configFile, async ({ config, database, folder, log, store, pictures }) => {
     if (options.repair && store) await claimArchive({ database, store, clock: systemClock, logger: silentLogger });
     const began = performance.now();
     const report = await verifyStorage(
@@ -71,11 +74,20 @@ export async function verify(configFile: string | null, options: { camera?: stri
       ({ segments, of, bytesRead }) => line.show(segments, of, `${segments} of ${of} segments${options.deep ? `, ${size(bytesRead)} read` : ''}`),
     );
     line.clear();
+    const seen = await verifyPictures(
+      { database, stores: pictures, clock: systemClock },
+      { cameraId: options.camera ?? null, from, to, deep: options.deep ?? false },
+      (found) => out(options.json ? JSON.stringify(found) : describeFinding(found)),
+      ({ pictures: count, bytesRead }) => line.show(null, null, `${count} pictures${options.deep ? `, ${size(bytesRead)} read` : ''}`),
+    );
+    line.clear();
+    report.findings += seen.findings;
+    report.bytesRead += seen.bytesRead;
     const left = report.findings - report.repaired;
-    if (options.json) out(JSON.stringify({ segments: report.segments, bytesRead: report.bytesRead, findings: report.findings, repaired: report.repaired, place: store?.place ?? null, deep: options.deep ?? false }));
+    if (options.json) out(JSON.stringify({ segments: report.segments, pictures: seen.pictures, bytesRead: report.bytesRead, findings: report.findings, repaired: report.repaired, place: store?.place ?? null, deep: options.deep ?? false }));
     else {
       const where = store === null ? 'the disk (nothing is archived)' : `the disk and ${store.place}`;
-      out(`${report.segments} segments compared with ${where} in ${((performance.now() - began) / 1000).toFixed(1)} s${options.deep ? `, every byte (${size(report.bytesRead)})` : ', names and sizes (--deep reads every byte)'}: ${report.findings === 0 ? 'all is as it should be' : `${report.findings} found, ${report.repaired} repaired, ${left} left`}`);
+      out(`${report.segments} segments compared with ${where}, ${seen.pictures} pictures with ${pictures[0]?.place ?? 'nothing'}, in ${((performance.now() - began) / 1000).toFixed(1)} s${options.deep ? `, every byte (${size(report.bytesRead)})` : ', names and sizes (--deep reads every byte)'}: ${report.findings === 0 ? 'all is as it should be' : `${report.findings} found, ${report.repaired} repaired, ${left} left`}`);
     }
     if (left > 0) process.exitCode = 1;
   });

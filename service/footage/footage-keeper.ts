@@ -88,6 +88,7 @@ export class FootageKeeper {
     return {
       status: () => this.#job.status(),
       holds: (filter) => this.#job.holds.list(filter),
+      covers: (hold) => this.#job.holds.covers(hold),
       addHold: (request) => this.#holds.add(request),
       releaseHold: (id, by) => this.#job.holds.release(id, by, clock.now()),
     };

@@ -8,8 +8,9 @@ import { beijingDateTime } from '../../base/beijing-time.js';
  * - `object-unreadable`: the server has it and cannot give it, as where its own disk is damaged
  * - `lost`: neither file nor object
  * - `stale-upload`: parts of an upload that nobody goes on with
+ * - `no-picture`, `picture-size`, `picture-damaged`, `stray-picture`: the same of evidence pictures
  */
-export type FindingKind = 'no-file' | 'no-object' | 'stray-file' | 'stray-object' | 'file-size' | 'object-size' | 'file-damaged' | 'object-damaged' | 'object-unreadable' | 'lost' | 'stale-upload';
+export type FindingKind = 'no-file' | 'no-object' | 'stray-file' | 'stray-object' | 'file-size' | 'object-size' | 'file-damaged' | 'object-damaged' | 'object-unreadable' | 'lost' | 'stale-upload' | 'no-picture' | 'picture-size' | 'picture-damaged' | 'stray-picture';
 
 /** Where in a segment the damage begins. */
 export interface Damage {
@@ -54,6 +55,10 @@ const WORDS: Record<FindingKind, string> = {
   'object-unreadable': 'the server cannot give the object',
   lost: 'the footage is lost: neither file nor object',
   'stale-upload': 'parts of an upload that nobody goes on with',
+  'no-picture': 'the evidence picture is missing',
+  'picture-size': 'the evidence picture has another size',
+  'picture-damaged': 'the evidence picture is damaged',
+  'stray-picture': 'a picture that no visit has',
 };
 
 /** One line for people, with all that is needed to look for it. */

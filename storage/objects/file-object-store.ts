@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { link, mkdir, open, readdir, rename, rm, unlink, type FileHandle } from 'node:fs/promises';
+import { link, mkdir, open, readdir, rename, rm, stat, unlink, type FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Clock } from '../../base/clock.js';
 import { BerthwatchError, messageOf } from '../../base/errors.js';
@@ -94,11 +94,21 @@ export class FileObjectStore implements ObjectStore {
     const objects: ObjectPage['objects'] = [];
     for await (const key of this.#keys('', prefix, after)) {
       if (objects.length === limit) return { objects, next: objects.at(-1)?.key ?? null };
-      const info = await this.head(key);
+      const info = await this.#listed(key);
       // Removed since the folder was read.
       if (info) objects.push({ key, size: info.size, storedAt: info.storedAt });
     }
     return { objects, next: null };
+  }
+
+  /** One that cannot be read is there all the same: what is wrong with it, `head` says. */
+  async #listed(key: string): Promise<Pick<ObjectInfo, 'size' | 'storedAt'> | null> {
+    try {
+      return await this.head(key);
+    } catch (error) {
+      if (!(error instanceof BerthwatchError && error.kind === 'bad-input')) throw error;
+      return stat(this.#path(key)).then(({ size, mtimeMs }) => ({ size, storedAt: Math.floor(mtimeMs) }), () => null);
+    }
   }
 
   async delete(key: string): Promise<void> {

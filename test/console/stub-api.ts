@@ -8,6 +8,7 @@ import { join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { program } from '../../base/program-root.js';
+import { archiveAnswer, findingsAnswer, storageAnswer, stubHolds, type StubHold } from './storage-answers.js';
 
 export const STUB_TOKEN = 'a-token-of-the-stub';
 const TYPES: Record<string, string> = { html: 'text/html; charset=utf-8', js: 'text/javascript', css: 'text/css', svg: 'image/svg+xml' };
@@ -96,10 +97,14 @@ export class StubApi {
   /** What was called, `POST /api/… body`. */
   readonly calls: string[] = [];
   readonly #cameras: number;
+  readonly #holds: StubHold[];
+  /** Only the failure of these is answered, with its status. */
+  readonly failing = new Map<string, { status: number; message: string }>();
   readonly #server: Server;
 
   constructor(cameras: number) {
     this.#cameras = cameras;
+    this.#holds = stubHolds(this.#ids, Date.now());
     this.#server = createServer((request, response) => void this.#answer(request, response).catch((error: unknown) => response.writeHead(500).end(String(error))));
   }
 
@@ -125,6 +130,12 @@ export class StubApi {
       this.calls.push(`${request.method ?? ''} ${pathname}${body.length > 0 && body[0] === 0x7b ? ` ${body.toString()}` : ''}`);
     }
     const now = Date.now();
+    const failure = this.failing.get(pathname);
+    if (failure) return json({ error: 'STUB', message: failure.message }, failure.status);
+    if (pathname === '/api/storage') return json(storageAnswer(this.#ids, now));
+    if (pathname === '/api/archive') return json(archiveAnswer(this.#ids, now));
+    if (pathname === '/api/archive/findings') return json(findingsAnswer(this.#ids, now));
+    if (pathname.startsWith('/api/holds')) return this.#hold(request.method ?? 'GET', pathname, searchParams, body, json);
     if (pathname === '/api/status') return json({ version: '0', startedAt: now - 86_400_000, now, problems: this.#problems(now), platforms: [], counts: { visits: 4_812, openVisits: 1_604, pictures: 33_700, pendingEvidence: 0 } });
     if (pathname === '/api/cameras') return json(Array.from({ length: this.#cameras }, (_, i) => camera(i, now)));
     if (pathname === '/api/devices/unused-channels') return json([{ deviceId: '37020200001180000001', channelId: '37020200001320000900', name: '大门西侧', manufacturer: 'ACME', model: 'IPC-2', deviceOnline: true, channelOnline: true, longitude: null, latitude: null }]);
@@ -142,11 +153,32 @@ export class StubApi {
     return json([]);
   }
 
+  get #ids(): string[] {
+    return [1, 2, 3].map((n) => `cam-${String(n).padStart(3, '0')}`);
+  }
+
+  #hold(method: string, pathname: string, query: URLSearchParams, body: Buffer, json: (body: unknown, status?: number) => void): void {
+    if (method === 'GET') return json(this.#holds.filter((hold) => query.get('all') === 'true' || hold.releasedAt === null));
+    if (method === 'POST') {
+      const asked = JSON.parse(body.toString()) as Partial<StubHold>;
+      if (asked.visitUid === 'V-nobody') return json({ error: 'HOLD_VISIT', message: 'there is no visit V-nobody' }, 404);
+      const made = { ...(this.#holds[0] as StubHold), id: this.#holds.length + 1, visitUid: null, to: null, until: null, ...asked, createdAt: Date.now(), covers: { segments: 62, bytes: 1.86e9, gone: 4 } };
+      this.#holds.unshift(made);
+      return json(made, 201);
+    }
+    const hold = this.#holds.find(({ id }) => pathname === `/api/holds/${id}`);
+    if (!hold) return json({ error: 'HOLD_UNKNOWN', message: 'there is no such hold' }, 404);
+    if (hold.releasedAt !== null) return json({ error: 'HOLD_RELEASED', message: `hold ${hold.id} was released already, by ${hold.releasedBy ?? ''}` }, 409);
+    Object.assign(hold, { releasedAt: Date.now(), releasedBy: query.get('by'), covers: null });
+    return json(hold);
+  }
+
   #problems(now: number): object[] {
     return Array.from({ length: this.#cameras }, (_, i) => i)
       .filter((i) => stateOf(i) === 'problem')
       .slice(0, 3)
-      .map((i) => ({ part: `camera/cam-${String(i + 1).padStart(3, '0')}`, message: 'the camera answered but no packet came to 10.0.0.5:30002 in 10 s: check that its network reaches this address, and that no firewall drops UDP', since: now - 600_000 }));
+      .map((i): object => ({ part: `camera/cam-${String(i + 1).padStart(3, '0')}`, message: 'the camera answered but no packet came to 10.0.0.5:30002 in 10 s: check that its network reaches this address, and that no firewall drops UDP', since: now - 600_000 }))
+      .concat(this.#cameras > 0 ? [{ part: 'footage/space', message: 'the disk of the footage fills up: 390 GB of 8000 GB free, 50 GB are kept free, full in about 1.3 days at the present rate: free space, enlarge the disk, or shorten retentions', since: now - 5_400_000 }] : []);
   }
 
   #file(pathname: string, response: ServerResponse): void {

@@ -2,6 +2,7 @@ import { useCallback, useEffect, useState } from 'react';
 import { get, send } from '../api.js';
 import type { ExportState } from '../footage-api.js';
 import { clockTime, dateTime, stay } from '../format.js';
+import { holdAddress } from '../storage-api.js';
 import type { Span } from './coverage-timeline.js';
 import { useTexts } from './language.js';
 
@@ -74,6 +75,11 @@ export function ExportPanel({ cameraId, at, day, selection, onSelect }: { camera
       )}
       <div className="buttons">
         {selection && <span className="quiet">{`${t('duration')} ${stay(selection.to - selection.from)}`}</span>}
+        {selection && selection.to > selection.from && (
+          <a className="button" href={holdAddress({ cameraId, from: selection.from, to: selection.to })}>
+            {t('holdSelection')}
+          </a>
+        )}
         <button type="button" className="primary" disabled={!ready} onClick={() => void begin()}>
           {t('exportNow')}
         </button>

@@ -1,10 +1,11 @@
 import { useState } from 'react';
 import type { VisitState } from '../api.js';
 import { go, to } from '../router.js';
+import { holdAddress } from '../storage-api.js';
 import { askForVisit, rememberedName } from './export-panel.js';
 import { useTexts } from './language.js';
 
-/** From a visit to its footage: around enter and leave, and all of it as one file. */
+/** From a visit to its footage: around enter and leave, all of it as one file, and kept from being deleted. */
 export function VisitFootage({ visit, onClose }: { visit: VisitState; onClose: () => void }) {
   const { t } = useTexts();
   const [said, setSaid] = useState<string | null>(null);
@@ -35,6 +36,15 @@ export function VisitFootage({ visit, onClose }: { visit: VisitState; onClose: (
       )}{' '}
       <button type="button" onClick={() => void take()}>
         {t('exportVisit')}
+      </button>{' '}
+      <button
+        type="button"
+        onClick={() => {
+          onClose();
+          go(holdAddress({ visitUid: visit.uid }));
+        }}
+      >
+        {t('holdFootage')}
       </button>
       {said !== null && <span className="diagnosis"> {said}</span>}
     </p>
