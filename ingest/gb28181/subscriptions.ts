@@ -150,8 +150,10 @@ export class Subscriptions {
     this.#closed = true;
     const open = [...this.#byDevice.values()].flatMap((kinds) => [...kinds.values()]);
     const ends = open.flatMap((entry) => {
-      const { dialog, device } = entry;
+      const { dialog, device, callId, localTag } = entry;
       this.#drop(entry, 'ended', null);
+      // What confirms the end may come before the sockets are closed.
+      if (dialog) this.#ending.set(callId, { device, localTag });
       return dialog && device.online && device.flow.alive ? [this.#cancel(entry, dialog, 500)] : [];
     });
     await Promise.all(ends);

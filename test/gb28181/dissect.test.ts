@@ -1,66 +1,33 @@
-import { execFile, spawn, type ChildProcess } from 'node:child_process';
-import { createSocket } from 'node:dgram';
-import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { haveTool } from '../../base/test-tools.js';
 import { MEDIA_TRANSPORTS } from '../../ingest/media/media-transport.js';
 import { CameraSimulator } from '../simulators/camera/camera.js';
 import { hasProgram, makeTestClip, temporaryFolder } from '../simulators/camera/testing/clips.js';
+import { canCapture, Capture, captureHost } from './capture.js';
 import { deviceId, PASSWORD, SERVER_ID, TestPlatform, until, type Watched } from './platform.js';
 
 /**
  * Wireshark's dissectors read what really went over the wire: registration, keepalives, queries, calls with every media transport,
- * RTP, RTCP and their ends, over UDP and TCP. An own loopback address tells our packets from others'.
+ * RTP, RTCP and their ends, over UDP and TCP.
  */
-const HOST = `127.77.${1 + Math.floor(Math.random() * 250)}.1`;
-const ready = hasProgram('ffmpeg') && haveTool('tshark') && haveTool('dumpcap') && (await mayCapture());
-
-/** Capturing needs rights: root, or dumpcap with its capabilities. */
-function mayCapture(): Promise<boolean> {
-  return new Promise((resolve) => {
-    const child = spawn('dumpcap', ['-i', 'lo', '-c', '1', '-a', 'duration:1', '-q', '-w', '/dev/null'], { stdio: ['ignore', 'ignore', 'pipe'] });
-    let said = '';
-    child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
-    child.once('error', () => resolve(false));
-    child.once('close', () => {
-      const denied = /permission|not permitted|no interfaces|privilege/i.test(said);
-      if (denied) process.stderr.write(`skipping the dissection of a capture: dumpcap may not listen on lo (${said.trim().split('\n')[0] ?? ''})\n`);
-      resolve(!denied);
-    });
-  });
-}
-
-/** dumpcap says that it captures before it does: packets of our own are sent until one is in the file. */
-async function listening(file: string): Promise<void> {
-  const mark = 'is anybody listening?';
-  const socket = createSocket('udp4');
-  try {
-    await until('dumpcap captures', () => {
-      socket.send(mark, 9, HOST);
-      return existsSync(file) && readFileSync(file).includes(mark);
-    });
-  } finally {
-    socket.close();
-  }
-}
+const HOST = captureHost();
+const ready = hasProgram('ffmpeg') && (await canCapture());
 
 describe.skipIf(!ready)('what tshark says of our conversations', () => {
   const folder = temporaryFolder();
-  const capture = join(folder.path, 'all.pcapng');
+  const capture = new Capture(HOST, join(folder.path, 'all.pcapng'));
+  const dissect = capture.dissect.bind(capture);
   const signalling = ['udp', 'tcp'] as const;
   const CHANNELS = MEDIA_TRANSPORTS.map((_, i) => `3402000000131000000${i}`);
   let sip = { udpPort: 0, tcpPort: 0 };
-  /** Media ports by what runs on them, for dissectors that know no SDP. */
-  const media: { transport: string; port: number }[] = [];
 
   beforeAll(async () => {
     const clip = makeTestClip(folder.path, 'h264', { seconds: 2, gop: 10 });
     const platform = new TestPlatform({}, HOST);
     await platform.start();
     sip = platform.server.address;
-    const dumpcap = spawn('dumpcap', ['-i', 'lo', '-q', '-B', '64', '-f', `host ${HOST}`, '-w', capture], { stdio: ['ignore', 'ignore', 'pipe'] });
-    await listening(capture);
+    capture.sip(sip);
+    await capture.start();
     const cameras = signalling.map(
       (transport, i) =>
         new CameraSimulator({
@@ -82,40 +49,25 @@ describe.skipIf(!ready)('what tshark says of our conversations', () => {
     }
     const heardReport = (): boolean => cameras.every((camera) => camera.log.events('rtcp').length > 0);
     await until('pictures of all, and receiver reports', () => watched.every(({ units }) => units.length > 20) && heardReport());
-    for (const [i, { stream }] of watched.entries()) media.push({ transport: MEDIA_TRANSPORTS[i % 3] ?? '', port: (stream.stats as { port: number } | null)?.port ?? 0 });
-    for (const camera of cameras) for (const event of camera.log.events('streaming')) if (typeof event['localPort'] === 'number') media.push({ transport: 'tcp', port: event['localPort'] });
+    for (const [i, { stream }] of watched.entries()) capture.media(MEDIA_TRANSPORTS[i % 3] === 'udp' ? 'udp' : 'tcp', (stream.stats as { port: number } | null)?.port ?? 0);
+    for (const camera of cameras) for (const event of camera.log.events('streaming')) if (typeof event['localPort'] === 'number') capture.media('tcp', event['localPort']);
     await platform.close();
     await Promise.all(cameras.map((camera) => camera.close()));
-    await stop(dumpcap);
+    await capture.stop();
   });
   afterAll(() => folder.remove());
 
-  async function dissect(...args: string[]): Promise<string[]> {
-    const as = ['-d', `udp.port==${sip.udpPort},sip`, '-d', `tcp.port==${sip.tcpPort},sip`];
-    for (const { transport, port } of media) {
-      if (transport === 'udp') as.push('-d', `udp.port==${port},rtp`, '-d', `udp.port==${port + 1},rtcp`);
-      else as.push('-d', `tcp.port==${port},rtp`);
-    }
-    return new Promise((resolve, reject) => {
-      // The capture of loopback has packets larger than any network's, with checksums that no card has filled in.
-      execFile('tshark', ['-r', capture, '-2', '-n', ...as, '-d', 'media_type==application/manscdp+xml,xml', ...args], { maxBuffer: 256 << 20 }, (error, stdout, stderr) => {
-        if (error) reject(new Error(`${error.message}\n${stderr}`));
-        else resolve(stdout.split('\n').filter((line) => line !== ''));
-      });
-    });
-  }
-
   it('nothing is malformed, and no expert calls it an error', async () => {
-    expect(await dissect('-Y', '_ws.malformed || _ws.expert.severity == "Error"', '-T', 'fields', '-e', 'frame.number', '-e', '_ws.col.Protocol', '-e', '_ws.expert.message', '-e', '_ws.malformed')).toEqual([]);
+    expect(await capture.faults()).toEqual([]);
   });
 
   it('it knows every message for what it is, on both transports', async () => {
     for (const [protocol, port] of [['udp', sip.udpPort], ['tcp', sip.tcpPort]] as const) {
-      const methods = new Set((await dissect('-Y', `sip && ${protocol}.port == ${port}`, '-T', 'fields', '-e', 'sip.Method')).flatMap((line) => line.split(',')));
+      const methods = await capture.values(`sip && ${protocol}.port == ${port}`, 'sip.Method');
       for (const method of ['REGISTER', 'MESSAGE', 'INVITE', 'ACK', 'BYE']) expect(methods, protocol).toContain(method);
-      const statuses = new Set((await dissect('-Y', `sip.Status-Code && ${protocol}.port == ${port}`, '-T', 'fields', '-e', 'sip.Status-Code')).flatMap((line) => line.split(',')));
+      const statuses = await capture.values(`sip.Status-Code && ${protocol}.port == ${port}`, 'sip.Status-Code');
       for (const status of ['100', '200', '401']) expect(statuses, protocol).toContain(status);
-      const commands = (await dissect('-Y', `xml.cdata && ${protocol}.port == ${port}`, '-T', 'fields', '-e', 'xml.cdata')).flatMap((line) => line.split(','));
+      const commands = await capture.values(`xml.cdata && ${protocol}.port == ${port}`, 'xml.cdata');
       for (const command of ['Catalog', 'DeviceInfo', 'Keepalive']) expect(commands, protocol).toContain(command);
     }
   });
@@ -154,10 +106,3 @@ describe.skipIf(!ready)('what tshark says of our conversations', () => {
     expect((await dissect('-Y', `rtcp.pt == 200 && ip.dst == ${HOST}`)).length).toBeGreaterThan(0);
   });
 });
-
-function stop(child: ChildProcess): Promise<void> {
-  return new Promise((resolve) => {
-    child.once('close', () => resolve());
-    child.kill('SIGINT');
-  });
-}
