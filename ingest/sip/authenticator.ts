@@ -66,7 +66,10 @@ export class Authenticator {
     const qop = params.get('qop')?.toLowerCase();
     if (qop !== undefined && qop !== '' && qop !== 'auth') return { kind: 'malformed', reason: 'the quality of protection was not offered' };
     const nc = text('nc');
-    if (qop === 'auth' && (!/^[0-9a-f]{8}$/i.test(nc) || text('cnonce') === '')) return { kind: 'malformed', reason: 'nc or cnonce is missing' };
+    // Some devices repeat the qop of the challenge and answer in the older form all the same: such an answer is good once, as any of that form.
+    const counted = qop === 'auth' && (nc !== '' || text('cnonce') !== '');
+    // Eight digits by the RFC; some firmware writes the number alone. The digest is made over it as it stands.
+    if (counted && !/^[0-9a-f]{1,8}$/i.test(nc)) return { kind: 'malformed', reason: 'nc is missing, or no number' };
     if (text('realm') !== this.#options.realm) return { kind: 'stale' };
     // Only a nonce that this very host was given tells anything about the peer: failures with others may be forged.
     if (this.#nonces.check(text('nonce'), host) !== 'ours') return { kind: 'stale' };
@@ -78,10 +81,10 @@ export class Authenticator {
       method: request.method,
       uri: text('uri'),
       nonce: text('nonce'),
-      qop: qop === 'auth' ? { name: 'auth', cnonce: text('cnonce'), nc } : null,
+      qop: counted ? { name: 'auth', cnonce: text('cnonce'), nc } : null,
     });
     if (!sameText(expected, response) || password === null) return { kind: 'wrong', reason: password === null ? 'the device is unknown' : 'the password is wrong' };
-    if (!this.#nonces.use(account, text('nonce'), qop === 'auth' ? Number.parseInt(nc, 16) : null)) return { kind: 'stale' };
+    if (!this.#nonces.use(account, text('nonce'), counted ? Number.parseInt(nc, 16) : null)) return { kind: 'stale' };
     return { kind: 'ok', username: text('username') };
   }
 }

@@ -136,7 +136,18 @@ describe('the authenticator', () => {
     expect(verify('Digest username="u')).toBe('malformed');
     expect(verify(`${header}, algorithm=SHA-256`)).toBe('malformed');
     expect(verify(`${header}, qop=auth-int`)).toBe('malformed');
-    expect(verify(`${header}, qop=auth, nc=1`)).toBe('malformed');
+    for (const nc of ['x', '-1', '000000001']) expect(verify(`${header}, qop=auth, nc=${nc}, cnonce="c"`), nc).toBe('malformed');
+    expect(verify(`${header}, qop=auth, cnonce="c"`)).toBe('malformed');
+    expect(verify(`${header}, qop=auth, nc=1`)).toBe('wrong');
+    expect(verify(`${header}, qop=auth`)).toBe('wrong');
+  });
+
+  it('takes the older form under the name of the newer one, once', () => {
+    const auth = make();
+    const nonce = nonceOf(auth.challenge('h', false)[0]?.[1] as string);
+    const response = digestResponse({ algorithm: 'MD5', username: 'u', realm, password: 'p', method: 'REGISTER', uri: 'x', nonce, qop: null });
+    const header = `Digest username="u", realm="${realm}", nonce="${nonce}", uri="x", response="${response}", qop=auth`;
+    expect([auth.verify(request(header), 'cam', 'p', 'h').kind, auth.verify(request(header), 'cam', 'p', 'h').kind]).toEqual(['ok', 'stale']);
   });
 
   it('refuses an empty password guess for an unknown device even if the digest fits', () => {

@@ -49,6 +49,9 @@ const rows: Row[] = [
   { with: { contactExpiresOnly: true }, outcome: 'intact', also: ({ device }) => expect((device?.expiresAt ?? 0) - (device?.registeredAt ?? 0)).toBe(1_200_000) },
   { with: { ignoreQop: true }, outcome: 'intact' },
   { with: { emptyUsername: true }, outcome: 'intact' },
+  { with: { qopWithoutCount: true }, outcome: 'intact' },
+  { with: { shortNonceCount: true }, outcome: 'intact' },
+  { with: { emptyCnonce: true }, outcome: 'intact' },
   { with: { messagesFromChannel: true }, outcome: 'intact', also: ({ device }) => expect(device?.lastKeepaliveAt).not.toBeNull() },
   { with: { duplicateSip: true }, outcome: 'intact' },
   // A router that forgets the port: the refused keepalive makes the camera register anew, and its stream never stops.

@@ -73,6 +73,12 @@ export const misbehaviourSchema = z
     contactExpiresOnly: z.boolean().default(false),
     /** The challenge offers qop; the answer is the older form without. */
     ignoreQop: z.boolean().default(false),
+    /** Authorization repeats `qop=auth`, but is computed in the older form, without nc and cnonce. */
+    qopWithoutCount: z.boolean().default(false),
+    /** The nonce count is written `nc=1`, and the digest made over that. */
+    shortNonceCount: z.boolean().default(false),
+    /** The client's nonce is empty: `cnonce=""`. */
+    emptyCnonce: z.boolean().default(false),
     /** Authorization with `username=""`. */
     emptyUsername: z.boolean().default(false),
     /** MESSAGEs name the first channel's id in From, not the device's. */

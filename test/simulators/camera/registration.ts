@@ -129,9 +129,10 @@ export class Registration {
     for (let round = 0; response.status === 401 && round < 2; round += 1) {
       const challenge = parseChallenge(header(response, 'www-authenticate') ?? '');
       if (!challenge) throw new Error('401 without a Digest challenge that this camera understands');
-      if (misbehaviour.ignoreQop) challenge.qopAuth = false;
+      if (misbehaviour.ignoreQop || misbehaviour.qopWithoutCount) challenge.qopAuth = false;
       const username = misbehaviour.emptyUsername ? '' : (device.username ?? device.id);
-      this.lastAuthorization = authorization(challenge, { username, password: device.password }, 'REGISTER', uri);
+      this.lastAuthorization = authorization(challenge, { username, password: device.password }, 'REGISTER', uri, misbehaviour.emptyCnonce ? '' : undefined, misbehaviour.shortNonceCount ? '1' : undefined);
+      if (misbehaviour.qopWithoutCount) this.lastAuthorization += ', qop=auth';
       response = await send(this.lastAuthorization);
     }
     if (response.status < 200 || response.status > 299) {

@@ -42,14 +42,13 @@ export interface Credentials {
 
 /**
  * The Authorization value. With qop the nonce count is always 1 with a fresh cnonce, because each request is challenged anew.
- * `cnonce` is given by tests only.
+ * `cnonce` and `nc` are given by tests and by misbehaving cameras only.
  */
-export function authorization(challenge: Challenge, credentials: Credentials, method: string, uri: string, cnonce: string = randomBytes(8).toString('hex')): string {
+export function authorization(challenge: Challenge, credentials: Credentials, method: string, uri: string, cnonce: string = randomBytes(8).toString('hex'), nc = '00000001'): string {
   const hashName = HASHES[(challenge.algorithm ?? 'MD5').toLowerCase()]!;
   const hash = (text: string): string => createHash(hashName).update(text, 'utf8').digest('hex');
   const ha1 = hash(`${credentials.username}:${challenge.realm}:${credentials.password}`);
   const ha2 = hash(`${method}:${uri}`);
-  const nc = '00000001';
   const response = challenge.qopAuth ? hash(`${ha1}:${challenge.nonce}:${nc}:${cnonce}:auth:${ha2}`) : hash(`${ha1}:${challenge.nonce}:${ha2}`);
   const parts = [`username="${credentials.username}"`, `realm="${challenge.realm}"`, `nonce="${challenge.nonce}"`, `uri="${uri}"`, `response="${response}"`];
   if (challenge.algorithm !== null) parts.push(`algorithm=${challenge.algorithm}`);
