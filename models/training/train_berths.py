@@ -48,7 +48,10 @@ def step(net, batch):
 
 
 def rates(predict):
-    """By source of the validation side: berths, share right, and what was taken for what. `predict`: pictures N x H x W x 3 -> N x STATES."""
+    """By source of the validation side: berths, share right, and what was taken for what.
+
+    `free`: empty told from taken (by whatever), over berths whose state somebody saw; `occupied`: a vehicle told from all else. `predict`: pictures N x H x W x 3 -> N x STATES.
+    """
     z = dict(np.load(scratch("berths.npz")))
     out = {}
     for name in SHARES:
@@ -58,7 +61,9 @@ def rates(predict):
         got = np.concatenate([predict(z["pics"][mine[at:at + 64]]).argmax(1) for at in range(0, len(mine), 64)])
         want = z["states"][mine]
         wrong = {f"{STATES[a]} taken for {STATES[b]}": int(((want == a) & (got == b)).sum()) for a in range(3) for b in range(3) if a != b and ((want == a) & (got == b)).any()}
-        out[name] = {"berths": len(mine), "right": round(float((got == want).mean()), 4), "occupied": round(float(((got == 1) == (want == 1)).mean()), 4), "wrong": wrong}
+        real = z["states"][mine] != STATES.index("other")  # what is neither is pasted or drawn
+        free = (got == STATES.index("empty")) == (want == STATES.index("empty"))
+        out[name] = {"berths": len(mine), "free": round(float(free[real].mean()), 4), "right": round(float((got == want).mean()), 4), "occupied": round(float(((got == 1) == (want == 1)).mean()), 4), "wrong": wrong}
     return out
 
 

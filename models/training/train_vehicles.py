@@ -16,7 +16,7 @@ from vehicle_loss import loss
 from vehicle_net import HEIGHT, STRIDES, WIDTH, VehicleNet, grid
 
 # Rendered streets teach footprints, real ones what a vehicle is and above all what is none
-SHARES = {"stills": 0.26, "elevated": 0.21, "roads": 0.21, "expressway": 0.08, "street-level": 0.10, "parking": 0.14}
+SHARES = {"stills": 0.34, "elevated": 0.18, "roads": 0.18, "expressway": 0.06, "street-level": 0.08, "parking": 0.16}
 
 
 class Stream(torch.utils.data.IterableDataset):

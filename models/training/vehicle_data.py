@@ -150,9 +150,11 @@ def yolo_source(name, mapping, background):
 def parking_source(copies=120, dense=160):
     """Car park: frames with masks, empty frames, and cars pasted where they stood onto empty frames in other light, apart and in dense rows."""
     empty = sorted((DATA / "parking" / "empty").glob("*.jpg"))
-    w = Writer("parking", (len(empty) + 40 + copies + dense) * 960 * 540 * 3)
+    w = Writer("parking", (3 * len(empty) + 40 + copies + dense) * 960 * 540 * 3)
     for f in empty:
-        w.add(f.name, cv2.imread(str(f)), is_validation("parking/empty", f.name), [], [])
+        val = is_validation("parking/empty", f.name)
+        for _ in range(1 if val else 3):  # as often as the filled ones below: nothing must be seen where nothing stands
+            w.add(f.name, cv2.imread(str(f)), val, [], [])
     cut = []
     for s in range(6):
         folder = DATA / "parking" / "sequences" / str(s)
