@@ -66,7 +66,6 @@ class Analysis {
   readonly #children: number;
   readonly #pool: VisionPool;
   readonly #progress: Progress;
-  readonly #names = new Map<string, number>();
   failed = 0;
 
   constructor(options: AnalyseOptions, files: number) {
@@ -112,12 +111,15 @@ class Analysis {
 
   /** Pictures, and the key frames of videos as they are demuxed: a long video is never held in memory. */
   async *#tasks(files: readonly InputFile[]): AsyncGenerator<Task, void> {
+    const names = new Names();
     const source = (file: string): FileSource => new FileSource({ file, cameraId: 'video', startAt: 0, speed: null, clock: systemClock, logger: createLogger('warn', process.stderr) });
     for (const { path, kind } of files) {
       if (kind === 'picture') {
-        yield { file: path, last: true, look: () => this.#picture(path) };
+        const name = names.of(path);
+        yield { file: path, last: true, look: () => this.#picture(path, name) };
         continue;
       }
+      const name = names.of(path);
       let frames = 0;
       let error: unknown = this.#options.plates === true ? new BerthwatchError('bad-input', 'ANALYSE_OPTIONS', '--plates takes pictures of plates, this is a video') : null;
       try {
@@ -125,7 +127,7 @@ class Analysis {
           for await (const unit of source(path).units(new AbortController().signal)) {
             if (!unit.keyframe) continue;
             frames++;
-            yield { file: path, last: false, look: () => this.#keyframe(path, unit) };
+            yield { file: path, last: false, look: () => this.#keyframe(path, `${name}-${String(unit.capturedAt).padStart(8, '0')}`, unit) };
           }
           if (frames === 0) error = new BerthwatchError('bad-input', 'ANALYSE_INPUT', 'the video has no key frame');
         }
@@ -145,20 +147,20 @@ class Analysis {
     }
   }
 
-  async #picture(path: string): Promise<Line> {
+  async #picture(path: string, name: string): Promise<Line> {
     const { rgb, width, height } = await readPicture(path);
     const shows = this.#options.plates === true ? 'plate' : 'scene';
     const sight = await this.#pool.see({ cameraId: 'picture', rgb, width, height, regions: this.#regions(width, height), shows });
     if (!sight.observation) return { file: path, width, height, plate: sight.plate && describePlate(sight.plate), ms: describeTimes(sight.times) };
-    await this.#annotate(path, '', { width, height, data: rgb }, sight.observation);
+    await this.#annotate(name, { width, height, data: rgb }, sight.observation);
     return describePicture(path, sight.observation, sight.times, this.#berths(sight.observation));
   }
 
-  async #keyframe(path: string, unit: AccessUnit): Promise<Line> {
+  async #keyframe(path: string, name: string, unit: AccessUnit): Promise<Line> {
     const { data, width, height } = await this.#pool.still({ cameraId: 'video', units: [unit], frame: 0, format: 'rgb' });
     const { observation, times } = await this.#pool.see({ cameraId: 'video', rgb: data, width, height, regions: this.#regions(width, height), shows: 'scene' });
     const seen = observation as Observation;
-    await this.#annotate(path, `-${String(unit.capturedAt).padStart(8, '0')}`, { width, height, data }, seen);
+    await this.#annotate(name, { width, height, data }, seen);
     return describePicture(path, seen, times, this.#berths(seen), unit.capturedAt);
   }
 
@@ -171,13 +173,9 @@ class Analysis {
     return this.#camera && berthsOnPicture(observation, cameraSite(this.#camera));
   }
 
-  async #annotate(path: string, suffix: string, picture: { width: number; height: number; data: Uint8Array }, observation: Observation): Promise<void> {
+  async #annotate(name: string, picture: { width: number; height: number; data: Uint8Array }, observation: Observation): Promise<void> {
     if (this.#options.annotate === undefined) return;
-    // Files of one name may come from several folders.
-    const stem = `${basename(path, extname(path))}${suffix}`;
-    const number = (this.#names.get(stem) ?? 0) + 1;
-    this.#names.set(stem, number);
-    await writeFile(join(this.#options.annotate, `${stem}${number > 1 ? `~${number}` : ''}.jpg`), await annotate(picture, observation, this.#camera));
+    await writeFile(join(this.#options.annotate, `${name}.jpg`), await annotate(picture, observation, this.#camera));
   }
 
   #line(line: Line): void {
@@ -189,6 +187,18 @@ class Analysis {
 
   #print(line: object): void {
     process.stdout.write(`${JSON.stringify(line)}\n`);
+  }
+}
+
+/** Names of annotated pictures: files of one name may come from several folders, and are told apart in the order in which they were given. */
+class Names {
+  readonly #used = new Map<string, number>();
+
+  of(path: string): string {
+    const stem = basename(path, extname(path));
+    const number = (this.#used.get(stem) ?? 0) + 1;
+    this.#used.set(stem, number);
+    return number > 1 ? `${stem}~${number}` : stem;
   }
 }
 
