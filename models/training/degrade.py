@@ -42,6 +42,13 @@ def light(rng, img: np.ndarray) -> np.ndarray:
     return (np.clip(f, 0, 1) * 255).astype(np.uint8)
 
 
+def glow(rng, img: np.ndarray) -> np.ndarray:
+    """Over-exposure as of headlights on a plate: the ground turns pale, the strokes bleed white."""
+    f = img.astype(np.float32) / 255 * rng.uniform(1.1, 2.2)
+    f = f + rng.uniform(0.2, 0.8) * cv2.GaussianBlur(np.clip(f - 0.5, 0, 1), (0, 0), rng.uniform(0.8, 2.5))
+    return (np.clip(f, 0, 1) * 255).astype(np.uint8)
+
+
 def dirt(rng, img: np.ndarray) -> np.ndarray:
     img = img.copy()
     h, w = img.shape[:2]

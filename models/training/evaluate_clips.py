@@ -19,7 +19,7 @@ from detection_eval import SCORE as SCORE_VEHICLE, detect, heading_error
 from evaluate import SCORE, find, read, session
 from paths import MODELS
 from plates_synth import unstack
-from reader_data import PH, PW
+from reader_data import MX, MY, PH, PW, canvas_from_corners
 from vehicle_data import iou
 from vehicle_net import HEIGHT, WIDTH
 
@@ -56,11 +56,12 @@ def plate_of(finder, reader, img, box):
     if score < SCORE:
         return None
     c = ((c - m[:, 2]) / k).astype(np.float32)
-    flat = lambda w, h: cv2.warpPerspective(img, cv2.getPerspectiveTransform(c, np.array([[0, 0], [w, 0], [w, h], [0, h]], np.float32)), (w, h), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    texts, colours, rows, flags = read(reader, [flat(PW, PH)])
+    texts, colours, rows, flags, _ = read(reader, [canvas_from_corners(img, *c)])
     text = texts[0]
     if rows[0] == 2:
-        text = read(reader, [unstack(flat(330, 165), PW, PH)])[0][0]
+        m = cv2.getPerspectiveTransform(c, np.array([[0, 0], [330, 0], [330, 165], [0, 165]], np.float32))
+        strip = unstack(cv2.warpPerspective(img, m, (330, 165), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE), PW, PH)
+        text = read(reader, [cv2.copyMakeBorder(strip, MY, MY, MX, MX, cv2.BORDER_REPLICATE)], [False])[0][0]
     return score, c, text, colours[0], rows[0], flags[0]
 
 

@@ -28,6 +28,7 @@ def options(out, minutes, lr, batch):
     ap.add_argument("--lr", type=float, default=lr)
     ap.add_argument("--batch", type=int, default=batch)
     ap.add_argument("--seed", type=int, default=1)
+    ap.add_argument("--workers", type=int, default=1, help="processes that make pictures beside the training; 0: the training makes them itself")
     ap.add_argument("--threads", type=int, default=1, help="set OMP_WAIT_POLICY=passive when other work shares the cores")
     return ap
 
@@ -41,9 +42,11 @@ def begin(a):
         dist.init_process_group("gloo")
 
 
-def batches(dataset):
-    """An endless seeded dataset, read by one worker process beside the training."""
-    return iter(torch.utils.data.DataLoader(dataset, batch_size=None, num_workers=1, prefetch_factor=4, worker_init_fn=lambda _: cv2.setNumThreads(1)))
+def batches(dataset, workers=1):
+    """An endless seeded dataset, read by a worker process beside the training, or by the training itself."""
+    if workers == 0:
+        return iter(dataset)
+    return iter(torch.utils.data.DataLoader(dataset, batch_size=None, num_workers=workers, prefetch_factor=4, worker_init_fn=lambda _: cv2.setNumThreads(1)))
 
 
 class Crew:

@@ -29,6 +29,7 @@ class Plate:
     colour: str
     rows: int
     kind: str
+    ink: np.ndarray  # uint8, H x W: the number (from 1) of the character whose stroke lies there, 0 elsewhere
 
 
 @functools.lru_cache(maxsize=None)
@@ -80,7 +81,7 @@ def _glyph(ch: str, family: str, second: bool) -> np.ndarray:
     raise KeyError(f"no glyph for {ch} ({family})")
 
 
-def _put(img, ch, x, y, w, h, ink, family, second):
+def _put(img, strokes, number, ch, x, y, w, h, ink, family, second):
     m = _glyph(ch, family, second)
     if family == "normal" and second and ch not in PROVINCES:  # set b keeps side bearings of about 14 %
         x, w = x - 0.17 * w, w * 1.34
@@ -90,6 +91,7 @@ def _put(img, ch, x, y, w, h, ink, family, second):
     x0, y0 = max(0, min(x0, img.shape[1] - w)), max(0, min(y0, img.shape[0] - h))
     roi = img[y0:y0 + h, x0:x0 + w]
     roi[:] = roi * (1 - m) + np.asarray(ink, np.float32) * m
+    strokes[y0:y0 + h, x0:x0 + w][m[..., 0] > 0.5] = number
 
 
 def _serial(rng, n, letters=0.25):
@@ -196,13 +198,14 @@ def draw(rng: np.random.Generator, kind: str | None = None, text: str | None = N
         img, ink = _base(rng, kind, 440, 220)
         _border(rng, img, ink, kind)
         _bolts(rng, img, ink)
+        strokes = np.zeros(img.shape[:2], np.uint8)
         for i, ch in enumerate(text[:2]):
-            _put(img, ch, 110 + i * 140, 15, 80, 60, ink, "top", second)
+            _put(img, strokes, i + 1, ch, 110 + i * 140, 15, 80, 60, ink, "top", second)
         if rng.random() < 0.8:
             _dot(img, 220, 45, ink)
         for i, ch in enumerate(text[2:]):
-            _put(img, ch, 27.5 + i * 80, 90, 65, 110, ink, "bottom", second)
-        return Plate(np.clip(img, 0, 255).astype(np.uint8), text, COLOUR_OF[kind], 2, kind)
+            _put(img, strokes, i + 3, ch, 27.5 + i * 80, 90, 65, 110, ink, "bottom", second)
+        return Plate(np.clip(img, 0, 255).astype(np.uint8), text, COLOUR_OF[kind], 2, kind, strokes)
     wide = kind in ("green", "green-large")
     w = 480 if wide else 440
     img, ink = _base(rng, kind, w, 140)
@@ -242,11 +245,12 @@ def draw(rng: np.random.Generator, kind: str | None = None, text: str | None = N
             inks = [ink] * 6 + [red]
         if kind == "army":
             inks = [red, red] + [ink] * 5
-    for ch, x, cwi, col in zip(text, xs, widths, inks):
-        _put(img, ch, x, 25, cwi, 90, col, family, second)
+    strokes = np.zeros(img.shape[:2], np.uint8)
+    for i, (ch, x, cwi, col) in enumerate(zip(text, xs, widths, inks)):
+        _put(img, strokes, i + 1, ch, x, 25, cwi, 90, col, family, second)
     if dot is not None and rng.random() < 0.9:
         _dot(img, dot, 70, ink)
-    return Plate(np.clip(img, 0, 255).astype(np.uint8), text, COLOUR_OF[kind], 1, kind)
+    return Plate(np.clip(img, 0, 255).astype(np.uint8), text, COLOUR_OF[kind], 1, kind, strokes)
 
 
 # Two-row plates are read as one row: the upper band's middle part and the lower band, side by side.
@@ -254,17 +258,20 @@ def draw(rng: np.random.Generator, kind: str | None = None, text: str | None = N
 TWO_ROW = {"top": [0.20, 0.03, 0.80, 0.375], "bottom": [0.02, 0.36, 0.98, 0.97], "topShare": 1 / 3}
 
 
-def unstack(image: np.ndarray, width: int, height: int, jitter=None, rng=None) -> np.ndarray:
-    """Join a rectified two-row plate (H x W x 3) into a one-row strip of width x height pixels."""
-    h, w = image.shape[:2]
+def row_boxes(jitter=None, rng=None):
+    """The boxes (fractions x0 y0 x1 y1) of the upper and the lower row, a little off where `jitter` says how much."""
+    for key in ("top", "bottom"):
+        b = np.array(TWO_ROW[key], float)
+        yield np.clip(b if not jitter else b + rng.uniform(-jitter, jitter, 4) * [1, 1.3, 1, 1.3], 0, 1)
 
-    def cut(box):
-        b = np.array(box, float)
-        if jitter:
-            b = b + rng.uniform(-jitter, jitter, 4) * [1, 1.3, 1, 1.3]
-        x0, y0, x1, y1 = np.clip(b, 0, 1) * [w, h, w, h]
-        return image[int(y0):max(int(y0) + 2, int(round(y1))), int(x0):max(int(x0) + 2, int(round(x1)))]
+
+def unstack(image: np.ndarray, width: int, height: int, jitter=None, rng=None, boxes=None, interpolation=cv2.INTER_LINEAR) -> np.ndarray:
+    """Join a rectified two-row plate (H x W, any channels) into a one-row strip of width x height pixels."""
+    h, w = image.shape[:2]
     tw = int(round(width * TWO_ROW["topShare"]))
-    top = cv2.resize(cut(TWO_ROW["top"]), (tw, height), interpolation=cv2.INTER_LINEAR)
-    bottom = cv2.resize(cut(TWO_ROW["bottom"]), (width - tw, height), interpolation=cv2.INTER_LINEAR)
-    return np.hstack([top, bottom])
+    parts = []
+    for b, wide in zip(boxes or row_boxes(jitter, rng), (tw, width - tw)):
+        x0, y0, x1, y1 = b * [w, h, w, h]
+        part = image[int(y0):max(int(y0) + 2, int(round(y1))), int(x0):max(int(x0) + 2, int(round(x1)))]
+        parts.append(cv2.resize(part, (wide, height), interpolation=interpolation))
+    return np.hstack(parts)

@@ -14,7 +14,8 @@ import numpy as np
 import degrade
 from charset import COLOURS
 from paths import DATA, scratch
-from plates_synth import draw, unstack
+from legibility import CONTRAST, weakest_contrast
+from plates_synth import draw, row_boxes, unstack
 from splits import is_validation
 
 PH, PW, MY, MX = 48, 168, 12, 32
@@ -87,20 +88,33 @@ def _background(rng, negatives):
     return np.clip(np.broadcast_to(c * ramp, (CH, CW, 3)) + rng.normal(0, 3, (CH, CW, 3)), 0, 255).astype(np.uint8)
 
 
-def synth_item(rng, negatives, kind=None, severity=1.0):
-    """(canvas, text, colour index, rows): text is None when the picture is a two-row plate seen whole.
+def tight_quad(rng, w, h):
+    """Where the corners of a plate of w x h millimetres come to lie on a canvas when its upright box was cut out: tilted up to 10 degrees."""
+    p = np.array([[0, 0], [w, 0], [w, h], [0, h]], float) - [w / 2, h / 2]
+    p[1:3] *= np.exp(rng.normal(0, 0.05))  # one end is nearer
+    tilt = np.tan(np.radians(rng.uniform(-10, 10)))
+    p = p @ np.array([[1, tilt], [rng.normal(0, 0.15), 1]])
+    low, high = p.min(0), p.max(0)
+    size = np.array([PW, PH])
+    near = rng.normal([0.01, 0.02], [0.03, 0.05]) * size + [MX, MY]
+    far = [MX + PW, MY + PH] - rng.normal([0.01, 0.02], [0.03, 0.05]) * size
+    return ((p - low) / (high - low) * (far - near) + near).astype(np.float32)
 
-    `severity` below 1 leaves out that share of the worst light and dirt (evaluation of plates a person could read).
+
+def synth_item(rng, negatives, kind=None, severity=1.0, tight=0.0):
+    """(canvas, text, colour index, rows, ink): text is None when the picture is a two-row plate seen whole; `ink` numbers its strokes on the canvas.
+
+    `severity` below 1 leaves out that share of the worst light and dirt; `tight`: share of plates cut out by their upright box.
     """
     p = draw(rng, kind)
     bg = _background(rng, negatives)
+    ink = p.ink
     if rng.random() < 0.2:  # dealer frame
         k = int(rng.integers(3, 12))
         p.image = cv2.copyMakeBorder(p.image, k, k, k, k, cv2.BORDER_CONSTANT, value=[int(v) for v in np.repeat(rng.uniform(10, 220), 3)])
+        ink = cv2.copyMakeBorder(ink, k, k, k, k, cv2.BORDER_CONSTANT, value=0)
     plate, text = p.image, p.text
     strip = p.rows == 2 and rng.random() < 0.7
-    # small tilt left over after the corners were straightened; in tight crops it is larger
-    j = 0.02 if rng.random() < 0.55 else 0.09
     h, w = plate.shape[:2]
     base = np.array([[0, 0], [w, 0], [w, h], [0, h]], np.float32)
     if strip:
@@ -110,22 +124,30 @@ def synth_item(rng, negatives, kind=None, severity=1.0):
         img = cv2.warpPerspective(plate, m, (ww, hh), flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REPLICATE)
         img = degrade.light(rng, img)
         img = degrade.optics(rng, img, rng.uniform(60, 240))
-        one = unstack(img, PW, PH, jitter=0.02, rng=rng)
-        return cv2.copyMakeBorder(one, MY, MY, MX, MX, cv2.BORDER_REPLICATE), text, COLOURS.index(p.colour), 1
-    dst = np.array([[MX, MY], [MX + PW, MY], [MX + PW, MY + PH], [MX, MY + PH]], np.float32)
-    off = rng.uniform(-j, j, (4, 2)) * [PW * 0.5, PH]
-    tilt = rng.uniform(-1, 1) * j * 2.2 * PH
-    dst = dst + off.astype(np.float32) + np.array([[0, -tilt], [0, tilt], [0, tilt], [0, -tilt]], np.float32)
-    dst = dst.astype(np.float32)
+        boxes = list(row_boxes(0.02, rng))
+        one = unstack(img, PW, PH, boxes=boxes)
+        strokes = unstack(cv2.warpPerspective(ink, m, (ww, hh), flags=cv2.INTER_NEAREST), PW, PH, boxes=boxes, interpolation=cv2.INTER_NEAREST)
+        return (cv2.copyMakeBorder(one, MY, MY, MX, MX, cv2.BORDER_REPLICATE), text, COLOURS.index(p.colour), 1,
+                cv2.copyMakeBorder(strokes, MY, MY, MX, MX, cv2.BORDER_CONSTANT, value=0))
+    if rng.random() < tight:
+        dst = tight_quad(rng, w, h)
+    else:
+        # small tilt left over after the corners were straightened; where they are guessed it is larger
+        j = 0.02 if rng.random() < 0.55 else 0.09
+        off = rng.uniform(-j, j, (4, 2)) * [PW * 0.5, PH]
+        tilt = rng.uniform(-1, 1) * j * 2.2 * PH
+        dst = np.array([[MX, MY], [MX + PW, MY], [MX + PW, MY + PH], [MX, MY + PH]], np.float32) + off.astype(np.float32)
+        dst = (dst + np.array([[0, -tilt], [0, tilt], [0, tilt], [0, -tilt]], np.float32)).astype(np.float32)
     m = cv2.getPerspectiveTransform(base, dst)
     img = cv2.warpPerspective(plate, m, (CW, CH), flags=cv2.INTER_AREA)
     mask = cv2.warpPerspective(np.full(plate.shape[:2], 255, np.uint8), m, (CW, CH), flags=cv2.INTER_LINEAR)[..., None] / 255.0
+    strokes = cv2.warpPerspective(ink, m, (CW, CH), flags=cv2.INTER_NEAREST)
     img = (img * mask + bg * (1 - mask)).astype(np.uint8)
     if rng.random() < 0.2 * severity:
         img = degrade.dirt(rng, img)
     if rng.random() < severity:
         img = degrade.light(rng, img)
-    return img, (None if p.rows == 2 else text), COLOURS.index(p.colour), p.rows
+    return img, (None if p.rows == 2 else text), COLOURS.index(p.colour), p.rows, strokes
 
 
 def build_synth(number: int, seed0: int = 1000):
@@ -135,10 +157,11 @@ def build_synth(number: int, seed0: int = 1000):
     pics = np.empty((SYNTH_BATCH, CH, CW, 3), np.uint8)
     texts, colours, rows = [], [], []
     for i in range(SYNTH_BATCH):
-        pics[i], t, c, r = synth_item(rng, negatives)
-        texts.append(t or "")
+        pics[i], t, c, r, ink = synth_item(rng, negatives, tight=0.35)
+        # what glare has wiped out teaches only to guess
+        texts.append(t if t and weakest_contrast(pics[i], ink) >= CONTRAST / 2 else "")
         colours.append(c)
-        rows.append(r if t is None or r == 1 else 1)
+        rows.append(r)
         if i % 2000 == 0:
             print("synth", number, i, flush=True)
     np.save(scratch(f"reader-synth-{number}.npy"), pics)

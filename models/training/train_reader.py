@@ -41,6 +41,12 @@ def negative_pool(validation):
     return Pool(z["pics"][m], [None] * n, np.full(n, IGNORE), np.full(n, IGNORE), 0, False)
 
 
+def views_pool():
+    z = np.load(scratch("reader-views.npz"))
+    n = len(z["pics"])
+    return Pool(z["pics"], list(z["texts"]), np.zeros(n, int), np.ones(n, int), 1, z["tight"])
+
+
 def stills_pool(validation):
     z = np.load(scratch("reader-stills.npz"))
     m = z["val"] == validation
@@ -72,15 +78,20 @@ def augment(rng, canvas, tight, synthetic):
     if tight:  # already jittered by whoever cropped it
         sx, sy = sx ** 0.8, sy ** 0.7
     dx, dy = rng.uniform(-0.05, 0.05) * PW, rng.uniform(-0.09, 0.09) * PH
-    shear, rot = rng.normal(0, 0.07), rng.normal(0, 0.022)
+    # what is left of tilt after straightening is small, but crops come as somebody cut them
+    shear, rot = rng.normal(0, 0.07), rng.normal(0, 0.022 if rng.random() < 0.7 else 0.055)
     m = np.array([[1 / sx, shear, 0], [rot, 1 / sy, 0]], np.float32)
     c = np.array([CW / 2, CH / 2])
     o = np.array([PW / 2 + dx, PH / 2 + dy])
     m[:, 2] = o - m[:, :2] @ c
     img = cv2.warpAffine(canvas, m, (PW, PH), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    if not synthetic and rng.random() < 0.12:
+        img = degrade.glow(rng, img)
     if rng.random() < 0.75:
         img = degrade.optics(rng, img, float(rng.uniform(52, 190)), 1.0 if synthetic else 0.7)
     if rng.random() < 0.7:
+        if not synthetic and rng.random() < 0.3:  # blue from cyan to violet
+            img = np.clip(img * np.exp(rng.normal(0, 0.15, 3)), 0, 255)
         f = img.astype(np.float32) * np.exp(rng.normal(0, 0.18)) * np.exp(rng.normal(0, 0.04, 3)) + rng.normal(0, 10)
         img = np.clip(f, 0, 255).astype(np.uint8)
     return img
@@ -139,7 +150,8 @@ def batch(rng, pools, shares, size, recombined):
             plate.append(1)
             continue
         i = int(rng.integers(len(p)))
-        pics.append(augment(rng, p.pics[i], p.tight, k == 0))
+        tight = p.tight if isinstance(p.tight, bool) else bool(p.tight[i])
+        pics.append(augment(rng, p.pics[i], tight, k == 0))
         texts.append(p.texts[i])
         colours.append(p.colours[i])
         rows.append(p.rows[i] - 1 if p.rows[i] > 0 else IGNORE)
@@ -206,11 +218,11 @@ def main():
     a = ap.parse_args()
     loop.begin(a)
     numbers = [int(k) for k in a.synth.split(",") if scratch(f"reader-synth-{k}.npz").exists()]
-    made = {"synth": (synth_pool(numbers), 0.46), "scenes": (real_pool("scenes", False), 0.10), "crops": (real_pool("crops", False), 0.12),
-            "crops-b": (real_pool("crops-b", False), 0.13), "negatives": (negative_pool(False), 0.06)}
+    made = {"synth": (synth_pool(numbers), 0.38), "scenes": (real_pool("scenes", False), 0.07), "views": (views_pool(), 0.16),
+            "crops": (real_pool("crops", False), 0.12), "crops-b": (real_pool("crops-b", False), 0.12), "negatives": (negative_pool(False), 0.05)}
     vals = {s: real_pool(s, True) for s in ("scenes", "crops", "crops-b")}
     if scratch("reader-stills.npz").exists():
-        made["stills"] = (stills_pool(False), 0.13)
+        made["stills"] = (stills_pool(False), 0.10)
         vals["stills"] = stills_pool(True)
     made.pop(a.exclude, None)
     pools = [p for p, _ in made.values()]
@@ -225,7 +237,7 @@ def main():
         return value, {"loss": float(value.detach())}
     print({k: (len(p), round(float(s), 3)) for (k, (p, _)), s in zip(made.items(), shares)}, flush=True)
     loop.Training(ReaderNet(), a, clip=5.0, every=150).run(
-        lambda seed: loop.batches(Stream(pools, shares, a.batch, seed)), step,
+        lambda seed: loop.batches(Stream(pools, shares, a.batch, seed), a.workers), step,
         lambda net, quick: {k: score(net, v, 160)[0]["text"] if quick else score(net, v)[0] for k, v in vals.items()})
 
 

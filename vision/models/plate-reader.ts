@@ -1,9 +1,11 @@
 import type { Picture } from '../decode/picture.js';
 import type { PlateColour, PlateReading } from '../observation.js';
+import { VOTE_DEFAULTS } from '../plate/vote.js';
 import { ctcUnderGrammar } from './ctc-grammar.js';
 import type { ReaderModel } from './manifest.js';
 import type { FoundPlate } from './plate-assignment.js';
 import { fillFromBands, plateBands, type Band } from './rectify.js';
+import { combineLooks, FRAMINGS, HOPELESS, reframe } from './second-look.js';
 import type { ModelSession, Output } from './session.js';
 import { part } from './vehicle-detector.js';
 
@@ -19,7 +21,8 @@ interface Read {
 
 /**
  * Reads found plates from the full-resolution picture. Every plate is first read as one row; those the network calls two-row
- * are read again with their bands side by side. A plate the reader rejects as no plate gives null.
+ * are read again with their bands side by side, and those of one row whose text is not sure by itself in other framings. A plate
+ * the reader rejects as no plate gives null.
  */
 export async function readPlates(
   session: ModelSession<ReaderModel>,
@@ -38,6 +41,7 @@ export async function readPlates(
     // Colour and rows are judged on the whole plate, the text on the strip.
     if (strip) first[i] = { ...before, text: strip.text, confidences: strip.confidences };
   }
+  await lookAgain(session, charset, picture, present.map(({ plate }) => plate), first);
   for (const [i, { plate, index }] of present.entries()) {
     const read = first[i];
     if (!read || read.plate < session.entry.thresholds.plate) continue;
@@ -53,6 +57,24 @@ export async function readPlates(
     };
   }
   return result;
+}
+
+/** Reads unsure plates of one row in other framings, all in one batch, and puts what all looks say together in their places. */
+async function lookAgain(session: ModelSession<ReaderModel>, charset: readonly string[], picture: Picture, plates: readonly FoundPlate[], reads: (Read | null)[]): Promise<void> {
+  const looks = reads.flatMap((read, i) => {
+    if (!read || read.rows === 2 || read.plate < session.entry.thresholds.plate || read.confidences.length === 0) return [];
+    const weakest = Math.min(...read.confidences);
+    if (weakest >= VOTE_DEFAULTS.acceptSingle || weakest < HOPELESS) return [];
+    const { corners } = plates[i] as FoundPlate;
+    return FRAMINGS.map((framing) => ({ i, quad: reframe(corners, framing) }));
+  });
+  const bands = looks.map(({ quad }) => quad && plateBands(quad, 1, session.entry));
+  const again = await readAll(session, charset, picture, bands, looks.map(({ i }) => (reads[i] as Read).colour));
+  for (const i of new Set(looks.map((look) => look.i))) {
+    const read = reads[i] as Read;
+    const others = again.filter((other, k): other is Read => looks[k]?.i === i && other !== null);
+    reads[i] = { ...read, ...combineLooks([read, ...others], read.colour) };
+  }
 }
 
 async function readAll(
