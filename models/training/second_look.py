@@ -6,16 +6,16 @@ import grammar
 from charset import COLOURS
 from reader_data import CH, CW, PH, PW
 
-# (height of the frame, how much lower its right end lies), in shares of the frame that was read first
-FRAMINGS = ((0.9, 0.0), (0.9, 0.35), (0.9, -0.35))
+# (width and height of the frame, how much lower its right end lies), in shares of the frame that was read first
+FRAMINGS = ((0.93, 0.82, 0.0), (1.0, 0.9, 0.35), (1.0, 0.9, -0.35))
 SURE = 0.95  # vision/plate/vote.ts: a single reading counts as read from here on
 HOPELESS = 0.02  # vision/models/second-look.ts
 
 
-def reframed(canvas, height, drop):
+def reframed(canvas, width, height, drop):
     """The 48 x 168 view of a canvas in another framing."""
-    m = np.array([[1, 0, (CW - PW) / 2], [drop * PH / PW, height, 0]], np.float32)
-    m[1, 2] = CH / 2 - m[1, 0] * PW / 2 - m[1, 1] * PH / 2
+    m = np.array([[width, 0, 0], [drop * PH / PW, height, 0]], np.float32)
+    m[:, 2] = [CW / 2, CH / 2] - m[:, :2] @ [PW / 2, PH / 2]
     return cv2.warpAffine(canvas, m, (PW, PH), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE)
 
 

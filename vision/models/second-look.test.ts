@@ -8,9 +8,9 @@ const look = (text: string, ...confidences: number[]): CtcReading => ({ text, co
 describe('second look', () => {
   it('reframes in the plane of the plate', () => {
     const flat: Quad = [[100, 50], [300, 50], [300, 110], [100, 110]];
-    expect(reframe(flat, { height: 0.5, drop: 0 })?.map((p) => p.map(Math.round))).toEqual([[100, 65], [300, 65], [300, 95], [100, 95]]);
+    expect(reframe(flat, { width: 0.9, height: 0.5, drop: 0 })?.map((p) => p.map(Math.round))).toEqual([[110, 65], [290, 65], [290, 95], [110, 95]]);
     // A tilted frame sinks to the right by a share of the plate's height, around its middle.
-    expect(reframe(flat, { height: 1, drop: 0.2 })?.map((p) => p.map(Math.round))).toEqual([[100, 44], [300, 56], [300, 116], [100, 104]]);
+    expect(reframe(flat, { width: 1, height: 1, drop: 0.2 })?.map((p) => p.map(Math.round))).toEqual([[100, 44], [300, 56], [300, 116], [100, 104]]);
     expect(reframe([[0, 0], [10, 0], [20, 0], [30, 0]], FRAMINGS[0]!)).toBeNull();
   });
 

@@ -1,40 +1,36 @@
-import { applyHomography, homographyFrom, type Quad } from '../../base/geometry.js';
+import { applyHomography, homographyFrom, type Point, type Quad } from '../../base/geometry.js';
 import type { PlateColour } from '../observation.js';
 import { plateKind } from '../plate/grammar.js';
 import type { CtcReading } from './ctc.js';
 
 /** Another way to lay the reader's frame over a plate, in shares of the frame that was read first. */
 export interface Framing {
-  /** Height of the new frame. */
+  /** Width and height of the new frame. */
+  width: number;
   height: number;
   /** How much lower its right end lies than its left one: what a tilted plate needs. */
   drop: number;
 }
 
 /**
- * The framings of a second look. Corners are never exact, and a plate seen from the side lies askew in what was cut out: a little
- * narrower, and narrower along either diagonal. The same numbers stand in models/training/second_look.py.
+ * The framings of a second look. Corners are never exact, and a plate seen from the side lies askew in what was cut out: nearer,
+ * and along either diagonal. The same numbers stand in models/training/second_look.py.
  */
 export const FRAMINGS: readonly Framing[] = [
-  { height: 0.9, drop: 0 },
-  { height: 0.9, drop: 0.35 },
-  { height: 0.9, drop: -0.35 },
+  { width: 0.93, height: 0.82, drop: 0 },
+  { width: 1, height: 0.9, drop: 0.35 },
+  { width: 1, height: 0.9, drop: -0.35 },
 ];
 
 /** Below this a plate is too far gone for a second look to help: far plates cost nothing more. */
 export const HOPELESS = 0.02;
 
 /** The quad of another framing of a plate. Null where the corners are degenerate. */
-export function reframe(corners: Quad, { height, drop }: Framing): Quad | null {
+export function reframe(corners: Quad, { width, height, drop }: Framing): Quad | null {
   const h = homographyFrom([[0, 0], [1, 0], [1, 1], [0, 1]], corners);
   if (!h) return null;
-  const [top, bottom] = [(1 - height) / 2, (1 + height) / 2];
-  return [
-    applyHomography(h, [0, top - drop / 2]),
-    applyHomography(h, [1, top + drop / 2]),
-    applyHomography(h, [1, bottom + drop / 2]),
-    applyHomography(h, [0, bottom - drop / 2]),
-  ];
+  const at = (x: number, y: number): Point => applyHomography(h, [0.5 + x * width, 0.5 + y * height + x * drop]);
+  return [at(-0.5, -0.5), at(0.5, -0.5), at(0.5, 0.5), at(-0.5, 0.5)];
 }
 
 /** How much a reading is worth: its weakest character's confidence, nothing where no plate of this colour has such a text. */
