@@ -3,6 +3,8 @@ import { readFileSync, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import * as ort from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
+import { FRAMINGS, HOPELESS } from '../vision/models/second-look.js';
+import { VOTE_DEFAULTS } from '../vision/plate/vote.js';
 import { type ModelEntry, loadManifest, parseManifest } from '../vision/models/manifest.js';
 
 const folder = import.meta.dirname;
@@ -113,5 +115,15 @@ describe.each(manifest.models)('$id', (model) => {
     } finally {
       await session.release();
     }
+  });
+});
+
+describe('the readings of models/training', () => {
+  it('are measured with the second looks that are taken', () => {
+    const python = readFileSync(path.join(folder, 'training', 'second_look.py'), 'utf8');
+    const value = (name: string): unknown => JSON.parse((new RegExp(`^${name} = ([^#\\n]+)`, 'm').exec(python)?.[1] ?? 'null').replaceAll('(', '[').replaceAll(')', ']'));
+    expect(value('FRAMINGS')).toEqual(FRAMINGS.map(({ width, height, drop }) => [width, height, drop]));
+    expect(value('SURE')).toBe(VOTE_DEFAULTS.acceptSingle);
+    expect(value('HOPELESS')).toBe(HOPELESS);
   });
 });

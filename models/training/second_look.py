@@ -7,7 +7,7 @@ from charset import COLOURS
 from reader_data import CH, CW, PH, PW
 
 # (width and height of the frame, how much lower its right end lies), in shares of the frame that was read first
-FRAMINGS = ((0.93, 0.82, 0.0), (1.0, 0.9, 0.35), (1.0, 0.9, -0.35))
+FRAMINGS = ((0.93, 0.82, 0.0), (1.0, 0.82, 0.25), (1.0, 0.82, -0.25))
 SURE = 0.95  # vision/plate/vote.ts: a single reading counts as read from here on
 HOPELESS = 0.02  # vision/models/second-look.ts
 
@@ -42,5 +42,6 @@ def combine(readings, colour):
     return text, confidences
 
 
-def unsure(confidences):
-    return bool(confidences) and HOPELESS <= min(confidences) < SURE
+def unsure(text, confidences, colour):
+    """Whether a first look is worth a second: not sure by itself, but a text that a plate of this colour can have."""
+    return HOPELESS <= strength(text, confidences, colour) < SURE

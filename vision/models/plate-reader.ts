@@ -1,11 +1,10 @@
 import type { Picture } from '../decode/picture.js';
 import type { PlateColour, PlateReading } from '../observation.js';
-import { VOTE_DEFAULTS } from '../plate/vote.js';
 import { ctcUnderGrammar } from './ctc-grammar.js';
 import type { ReaderModel } from './manifest.js';
 import type { FoundPlate } from './plate-assignment.js';
 import { fillFromBands, plateBands, type Band } from './rectify.js';
-import { combineLooks, FRAMINGS, HOPELESS, reframe } from './second-look.js';
+import { combineLooks, FRAMINGS, isUnsure, reframe } from './second-look.js';
 import type { ModelSession, Output } from './session.js';
 import { part } from './vehicle-detector.js';
 
@@ -62,9 +61,7 @@ export async function readPlates(
 /** Reads unsure plates of one row in other framings, all in one batch, and puts what all looks say together in their places. */
 async function lookAgain(session: ModelSession<ReaderModel>, charset: readonly string[], picture: Picture, plates: readonly FoundPlate[], reads: (Read | null)[]): Promise<void> {
   const looks = reads.flatMap((read, i) => {
-    if (!read || read.rows === 2 || read.plate < session.entry.thresholds.plate || read.confidences.length === 0) return [];
-    const weakest = Math.min(...read.confidences);
-    if (weakest >= VOTE_DEFAULTS.acceptSingle || weakest < HOPELESS) return [];
+    if (!read || read.rows === 2 || read.plate < session.entry.thresholds.plate || !isUnsure(read, read.colour)) return [];
     const { corners } = plates[i] as FoundPlate;
     return FRAMINGS.map((framing) => ({ i, quad: reframe(corners, framing) }));
   });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Quad } from '../../base/geometry.js';
 import type { CtcReading } from './ctc.js';
-import { combineLooks, FRAMINGS, reframe, strength } from './second-look.js';
+import { combineLooks, FRAMINGS, isUnsure, reframe, strength } from './second-look.js';
 
 const look = (text: string, ...confidences: number[]): CtcReading => ({ text, confidences: [...text].map((_, i) => confidences[i] ?? confidences.at(-1) ?? 0.99) });
 
@@ -12,6 +12,14 @@ describe('second look', () => {
     // A tilted frame sinks to the right by a share of the plate's height, around its middle.
     expect(reframe(flat, { width: 1, height: 1, drop: 0.2 })?.map((p) => p.map(Math.round))).toEqual([[100, 44], [300, 56], [300, 116], [100, 104]]);
     expect(reframe([[0, 0], [10, 0], [20, 0], [30, 0]], FRAMINGS[0]!)).toBeNull();
+  });
+
+  it('is taken at plates that are not sure, not at what is sure, hopeless or no plate', () => {
+    expect(isUnsure(look('皖A84V80', 0.94), 'blue')).toBe(true);
+    expect(isUnsure(look('皖A84V80', 0.95), 'blue')).toBe(false);
+    expect(isUnsure(look('皖A84V80', 0.01), 'blue')).toBe(false);
+    expect(isUnsure(look('皖A84V', 0.6), 'blue')).toBe(false);
+    expect(isUnsure(look('皖A84V80', 0.6), 'green')).toBe(false);
   });
 
   it('believes the surest text that a plate can have', () => {

@@ -1,6 +1,7 @@
 import { applyHomography, homographyFrom, type Point, type Quad } from '../../base/geometry.js';
 import type { PlateColour } from '../observation.js';
 import { plateKind } from '../plate/grammar.js';
+import { VOTE_DEFAULTS } from '../plate/vote.js';
 import type { CtcReading } from './ctc.js';
 
 /** Another way to lay the reader's frame over a plate, in shares of the frame that was read first. */
@@ -18,12 +19,21 @@ export interface Framing {
  */
 export const FRAMINGS: readonly Framing[] = [
   { width: 0.93, height: 0.82, drop: 0 },
-  { width: 1, height: 0.9, drop: 0.35 },
-  { width: 1, height: 0.9, drop: -0.35 },
+  { width: 1, height: 0.82, drop: 0.25 },
+  { width: 1, height: 0.82, drop: -0.25 },
 ];
 
 /** Below this a plate is too far gone for a second look to help: far plates cost nothing more. */
 export const HOPELESS = 0.02;
+
+/**
+ * Whether a first look is worth a second: it does not count by itself, but it is a text that a plate can have. Signs and grilles are not
+ * looked at until they are read as plates.
+ */
+export function isUnsure(reading: CtcReading, colour: PlateColour): boolean {
+  const value = strength(reading, colour);
+  return value >= HOPELESS && value < VOTE_DEFAULTS.acceptSingle;
+}
 
 /** The quad of another framing of a plate. Null where the corners are degenerate. */
 export function reframe(corners: Quad, { width, height, drop }: Framing): Quad | null {

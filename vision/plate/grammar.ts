@@ -47,9 +47,10 @@ export const KIND_RULES: readonly KindRule[] = [
   { kind: 'small-new-energy', colours: ['green'], positions: [PROVINCES, LETTERS, ENERGY, SERIAL, ...repeat(DIGITS, 4)] },
   { kind: 'large-new-energy', colours: ['yellow-green'], positions: [PROVINCES, LETTERS, ...repeat(DIGITS, 5), ENERGY] },
   { kind: 'police', colours: ['white'], positions: [PROVINCES, SERIAL, ...repeat(SERIAL, 4), '警'] },
-  { kind: 'military', colours: ['white'], positions: [LETTERS, LETTERS, ...repeat(SERIAL, 5)] },
   { kind: 'armed-police', colours: ['white'], positions: ['W', 'J', PROVINCES, ...repeat(DIGITS, 4), SERIAL] },
   { kind: 'armed-police', colours: ['white'], positions: ['W', 'J', ...repeat(DIGITS, 4), SERIAL] },
+  // behind the armed police, whose WJ would pass for two letters of the army
+  { kind: 'military', colours: ['white'], positions: [LETTERS, LETTERS, ...repeat(SERIAL, 5)] },
   { kind: 'emergency', colours: ['white'], positions: [PROVINCES, 'XS', ...repeat(SERIAL, 4), '应', '急'] },
   { kind: 'embassy', colours: ['black'], positions: ['使', ...repeat(DIGITS, 6)] },
   { kind: 'embassy', colours: ['black'], positions: [...repeat(DIGITS, 6), '使'] },

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { PlateColour } from '../observation.js';
+import { PLATE_COLOURS, type PlateColour } from '../observation.js';
 import { isPlateText, KIND_RULES, plateKind } from './grammar.js';
 import { votePlate, type VoteReading } from './vote.js';
 
@@ -21,15 +21,23 @@ describe('grammar', () => {
     ['鲁B1234学', 'yellow', 'learner'],
     ['鲁BD12345', 'green', 'small-new-energy'],
     ['鲁B12345F', 'yellow-green', 'large-new-energy'],
+    ['鲁BF1234挂', 'yellow', null],
     ['京A0001警', 'white', 'police'],
+    ['京AF001警', 'white', 'police'],
     ['VA12345', 'white', 'military'],
     ['WJ京12345', 'white', 'armed-police'],
+    ['WJ京1234X', 'white', 'armed-police'],
+    ['WJ12345', 'white', 'armed-police'],
     ['川X0001应急', 'white', 'emergency'],
+    ['川S1001应急', 'white', 'emergency'],
+    ['川A0001应急', 'white', null],
     ['使224578', 'black', 'embassy'],
     ['224578使', 'black', 'embassy'],
     ['沪22478领', 'black', 'consulate'],
     ['粤Z1234港', 'black', 'hong-kong-macao'],
     ['粤Z1234澳', 'black', 'hong-kong-macao'],
+    ['粤ZF023港', 'black', 'hong-kong-macao'],
+    ['京Z1234港', 'black', null],
     ['京A12345', 'black', 'foreign'],
   ] as const)('%s on %s is %s', (text, colour, kind) => {
     expect(plateKind(text, colour)).toBe(kind);
@@ -44,6 +52,32 @@ describe('grammar', () => {
     ['鲁B1234567', 'too long'],
   ])('%s is no plate (%s)', (text) => {
     expect(isPlateText(text)).toBe(false);
+  });
+
+  it('gives every kind that it names a text, on its own colour alone', () => {
+    const kinds = new Set(KIND_RULES.map((rule) => rule.kind));
+    expect([...kinds].sort()).toEqual(
+      ['armed-police', 'consulate', 'embassy', 'emergency', 'foreign', 'hong-kong-macao', 'large', 'large-new-energy', 'learner', 'military', 'police', 'small', 'small-new-energy', 'trailer'],
+    );
+    fc.assert(
+      fc.property(fc.constantFrom(...KIND_RULES).chain((rule) => fc.tuple(fc.constant(rule), fc.tuple(...rule.positions.map((set) => fc.constantFrom(...set))))), ([rule, characters]) => {
+        const text = characters.join('');
+        for (const colour of PLATE_COLOURS) {
+          const kind = plateKind(text, colour);
+          if (rule.colours.includes(colour)) expect(kind, `${text} on ${colour}`).not.toBeNull();
+          else if (kind !== null) expect(['small', 'large', 'foreign'], `${text} on ${colour}`).toContain(kind); // five free characters, on blue, yellow or black
+        }
+        expect(isPlateText(text)).toBe(true);
+      }),
+    );
+  });
+
+  it.each([...'DABCEFGHJK'])('knows %s of new energy, first on small plates and last on large ones', (letter) => {
+    expect(plateKind(`鲁B${letter}12345`, 'green')).toBe('small-new-energy');
+    expect(plateKind(`鲁B${letter}A2345`, 'green')).toBe('small-new-energy');
+    expect(plateKind(`鲁B12345${letter}`, 'yellow-green')).toBe('large-new-energy');
+    expect(plateKind(`鲁B12345${letter}`, 'green')).toBeNull();
+    expect(plateKind(`鲁B${letter}12345`, 'yellow-green')).toBeNull();
   });
 
   it('wants the colour that belongs to the kind', () => {
