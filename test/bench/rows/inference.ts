@@ -38,7 +38,7 @@ export const inference: BenchRow = {
     try {
       progress('inference on key frames, YOLOX-nano between them');
       for (const { keyframes, berths } of clips) await eyes.see(keyframes[0] as AccessUnit, berths);
-      await yardstick.run();
+      await yardstick.run(0);
       yardstick.forget();
       const end = performance.now() + 2 * seconds * 1000;
       do {
@@ -48,7 +48,7 @@ export const inference: BenchRow = {
           // The same picture again: nothing moved.
           const again = await eyes.see({ ...unit, capturedAt: unit.capturedAt + 1000 }, berths, gate);
           gated[i] = cheaper(gated[i], again.cost);
-          await yardstick.run();
+          await yardstick.run(i);
         }
       } while (performance.now() < end);
     } finally {
@@ -122,11 +122,12 @@ class Yardstick {
     return new Yardstick(await InferenceSession.create(file, { executionProviders: ['cpu'], intraOpNumThreads: 1, interOpNumThreads: 1, executionMode: 'sequential', logSeverityLevel: 3 }));
   }
 
-  async run(): Promise<void> {
+  /** Beside the `i`-th picture; of several rounds the least counts, as of our own stages. */
+  async run(i: number): Promise<void> {
     if (!this.#session) return;
     const begin = processorMs();
     const outputs = await this.#session.run({ [this.#session.inputNames[0] as string]: new Tensor('float32', this.#input, [1, 3, 416, 416]) });
-    this.#runs.push(processorMs() - begin);
+    this.#runs[i] = Math.min(processorMs() - begin, this.#runs[i] ?? Infinity);
     for (const output of Object.values(outputs)) output.dispose();
   }
 
@@ -135,7 +136,7 @@ class Yardstick {
   }
 
   reference(): BenchResult['reference'] {
-    return this.#session ? { what: 'YOLOX-nano 416×416 alone, 1 thread', measured: measuredOf(1, Math.min(...this.#runs)) } : { missing: 'teachers/yolox_nano.onnx is not there' };
+    return this.#session ? { what: 'YOLOX-nano 416×416 alone, 1 thread', measured: measuredOf(this.#runs.length, this.#runs.reduce((sum, ms) => sum + ms, 0)) } : { missing: 'teachers/yolox_nano.onnx is not there' };
   }
 
   async close(): Promise<void> {
