@@ -148,6 +148,7 @@ export class CameraLog {
 
   append(unit: AccessUnit): void {
     this.#lastAppend = this.#shared.clock.monotonic();
+    if (unit.keyframe && this.#resume !== null) this.#shared.folder.lookAhead(this.#resume.log);
     this.#enqueue(this.#assembler.push(unit));
   }
 

@@ -1,7 +1,7 @@
 /**
  * Lets a few cameras flush at a time. Flushes that are under way together share one commit of the file system's journal,
  * and a camera that had to wait makes all that it wrote meanwhile durable with one flush: the slower the disk, the larger the groups.
- * More at a time would only fill Node's pool of threads, which others need as well: those who write, first of all.
+ * More at a time would only fill Node's pool of four threads, which those who write need: what is written outlives this process.
  */
 export class FlushGate {
   readonly #width: number;

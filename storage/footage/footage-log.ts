@@ -116,7 +116,7 @@ export class FootageLog {
       maxGopBytes: 32 * 1024 * 1024,
       retryMs: 1_000,
       idleMs: 10_000,
-      writers: 3,
+      writers: 2,
       maxCameras: 2_000,
       ...rest,
     };

@@ -7,6 +7,7 @@ import type { Disk } from './disk.js';
 
 const META = 'meta';
 const CAMERAS = 'cameras';
+const LATELY_MS = 2_000;
 
 const metaSchema = z.object({ format: z.literal('berthwatch-footage'), version: z.literal(1), log: z.uuid() });
 
@@ -23,6 +24,10 @@ export class LogFolder {
   readonly path: string;
   readonly #disk: Disk;
   #reading: Promise<string | null> | null = null;
+  /** Whose folder it was when that was last looked at, monotonic ms; null: nobody's that we know. */
+  #right: { id: string; at: number } | null = null;
+  /** Cameras whose folder was made and is not durable. */
+  readonly #unsynced = new Set<string>();
 
   constructor(path: string, disk: Disk) {
     this.path = path;
@@ -80,10 +85,28 @@ export class LogFolder {
   async check(id: string): Promise<void> {
     // After a start all cameras ask in the same instant: those who come while it is being read share the answer.
     this.#reading ??= this.readId().finally(() => (this.#reading = null));
+    this.#right = null;
     const found = await this.#reading;
-    if (found === id) return;
+    if (found === id) {
+      this.#right = { id, at: performance.now() };
+      return;
+    }
     const what = found === null ? 'has no meta file: is the disk mounted?' : `belongs to footage log ${found}: is the wrong disk mounted?`;
     throw new BerthwatchError('unavailable', 'FOOTAGE_WRONG_DISK', `${this.path} should be footage log ${id} but ${what} Nothing is written there`);
+  }
+
+  /** The same, where an answer of the last two seconds will do. @throws BerthwatchError as `check` */
+  async checkLately(id: string): Promise<void> {
+    if (!this.#wasRight(id, LATELY_MS)) await this.check(id);
+  }
+
+  /** A file is going to be made soon: looks ahead, so that it need not wait for the look then. */
+  lookAhead(id: string): void {
+    if (this.#reading === null && !this.#wasRight(id, LATELY_MS / 2)) this.check(id).catch(() => undefined);
+  }
+
+  #wasRight(id: string, withinMs: number): boolean {
+    return this.#right?.id === id && performance.now() - this.#right.at < withinMs;
   }
 
   cameraFolder(cameraId: string): string {
@@ -107,12 +130,20 @@ export class LogFolder {
     return numbers.filter((n) => n > 0).sort((a, b) => a - b);
   }
 
-  /** Makes the camera's folder durable, with the folders above it. */
+  /** The camera's folder, not durable yet: what is first written into it need not wait for that. */
   async makeCameraFolder(cameraId: string): Promise<void> {
-    const folder = this.cameraFolder(cameraId);
-    await this.#disk.makeFolder(folder);
-    await this.#disk.syncFolder(join(this.path, CAMERAS));
-    await this.#disk.syncFolder(this.path);
+    this.#unsynced.add(cameraId);
+    await this.#disk.makeFolder(this.cameraFolder(cameraId));
+  }
+
+  /** Makes the names of the camera's files durable, and its folder where that is new. */
+  async syncCameraFolder(cameraId: string): Promise<void> {
+    if (this.#unsynced.has(cameraId)) {
+      await this.#disk.syncFolder(this.path);
+      await this.#disk.syncFolder(join(this.path, CAMERAS));
+      this.#unsynced.delete(cameraId);
+    }
+    await this.#disk.syncFolder(this.cameraFolder(cameraId));
   }
 
   async #list(path: string): Promise<string[]> {

@@ -139,8 +139,10 @@ export class SegmentWriter implements IndexedSegment {
     const pieces = this.#unflushed.slice();
     const before = this.gops.length;
     try {
+      // What was written where another disk came in between does not count.
+      if (before === 0) await this.#folder.check(this.plan.log);
       await (this.#file as DiskFile).flush();
-      if (before === 0) await this.#disk.syncFolder(this.#folder.cameraFolder(this.cameraId));
+      if (before === 0) await this.#folder.syncCameraFolder(this.cameraId);
     } catch (error) {
       throw this.#fail(error);
     }
@@ -232,11 +234,13 @@ export class SegmentWriter implements IndexedSegment {
   }
 
   async #make(): Promise<void> {
-    await this.#folder.check(this.plan.log);
+    // Each step waits for a turn of the event loop, which on a busy machine is long: a killed process loses what is not written by then.
+    await this.#folder.checkLately(this.plan.log);
     try {
       this.#file = await this.#disk.create(this.path);
     } catch (error) {
       if (!isMissing(error)) throw error;
+      await this.#folder.check(this.plan.log);
       await this.#folder.makeCameraFolder(this.cameraId);
       this.#file = await this.#disk.create(this.path);
     }
