@@ -264,7 +264,7 @@ describe.skipIf(!ready)('sessions with a simulated camera', () => {
       await playbacks.steer(id, { speed: 4 });
       const began = { at: performance.now(), position: position() };
       await until('four times as fast', () => position() > began.position + 6_000);
-      expect(performance.now() - began.at).toBeLessThan(5_000);
+      expect((position() - began.position) / (performance.now() - began.at)).toBeGreaterThan(2);
       await playbacks.steer(id, { speed: -2 });
       const turned = position();
       await until('backwards', () => position() < turned - 1_500);
