@@ -97,6 +97,11 @@ describe.skipIf(!haveTool('chromium'))('the pages about what is stored', () => {
     expect(stub.calls).toEqual(['POST /api/holds {"cameraId":"cam-002","from":1767578400000,"to":1767579600000,"reason":"行人摔倒","heldBy":"李伟"}']);
     await until('it is in the list', async () => (await said('.hold-list')).includes('行人摔倒'));
     await page.screenshot({ path: join(shots, 'holds.png'), fullPage: true });
+    // The button that releases is in sight: the table does not scroll sideways.
+    expect(await page.locator('.hold-list').evaluate((table) => {
+      const { scrollWidth, clientWidth } = (table as unknown as { parentElement: { scrollWidth: number; clientWidth: number } }).parentElement;
+      return scrollWidth - clientWidth;
+    })).toBe(0);
   });
 
   it('holds a visit, says what the service refuses, and releases', async () => {
