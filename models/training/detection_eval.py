@@ -8,7 +8,7 @@ from vehicle_net import HEIGHT, WIDTH, Deployed
 
 
 # What counts as seen in service: best F1 over the validation split of stills, elevated and roads; export.py writes it into the manifest.
-SCORE = 0.42
+SCORE = 0.46
 
 
 def letterbox(img, width=WIDTH, height=HEIGHT):
