@@ -3,9 +3,12 @@ import { readFileSync, readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import * as ort from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
+import { silentLogger } from '../base/logger.js';
 import { FRAMINGS, HOPELESS } from '../vision/models/second-look.js';
 import { VOTE_DEFAULTS } from '../vision/plate/vote.js';
-import { type ModelEntry, loadManifest, parseManifest } from '../vision/models/manifest.js';
+import { type ModelEntry, type PlatesModel, loadManifest, parseManifest } from '../vision/models/manifest.js';
+import { nearInput } from '../vision/models/plate-finder.js';
+import { ModelSession } from '../vision/models/session.js';
 
 const folder = import.meta.dirname;
 const manifestPath = path.join(folder, 'manifest.json');
@@ -114,6 +117,37 @@ describe.each(manifest.models)('$id', (model) => {
       }
     } finally {
       await session.release();
+    }
+  });
+});
+
+describe('the plate finder', () => {
+  it('takes the smaller pictures of a second look, and finds a plate there where it is', async () => {
+    const model = manifest.models.find((m): m is PlatesModel => m.task === 'plates') as PlatesModel;
+    const session = await ModelSession.open(model, readFileSync(path.join(folder, model.file)), { threads: 1, logger: silentLogger });
+    try {
+      const near = nearInput(model.input, session.scalable);
+      expect([near.width, near.height]).toEqual([model.input.width / 2, model.input.height / 2]);
+      // A dark car's tail with a blue plate of 90 x 29 pixels, white strokes on it, its middle at 64, 50.
+      const [output] = await session.run(1, (tensor) => {
+        const area = near.width * near.height;
+        for (let y = 0; y < near.height; y++) {
+          for (let x = 0; x < near.width; x++) {
+            const inside = Math.abs(x - 64) < 45 && Math.abs(y - 50) < 14.5;
+            const stroke = inside && Math.abs(y - 50) < 9 && (x - 22) % 12 < 3;
+            const rgb = stroke ? [0.9, 0.92, 0.95] : inside ? [0.08, 0.2, 0.62] : [0.25, 0.25, 0.26];
+            for (const [c, value] of rgb.entries()) tensor[c * area + y * near.width + x] = value;
+          }
+        }
+      }, near);
+      const scores = output?.get(model.outputs.scores)?.data as Float32Array;
+      expect(scores).toHaveLength((near.width / 4) * (near.height / 4));
+      const best = scores.indexOf(Math.max(...scores));
+      expect(scores[best]).toBeGreaterThan(model.thresholds.score);
+      const corners = output?.get(model.outputs.corners)?.data.subarray(best * 8, best * 8 + 8) as Float32Array;
+      for (const [i, wanted] of [19, 35.5, 109, 35.5, 109, 64.5, 19, 64.5].entries()) expect(Math.abs((corners[i] as number) - wanted)).toBeLessThan(6);
+    } finally {
+      await session.close();
     }
   });
 });

@@ -79,6 +79,10 @@ NETS = {
 }
 
 
+# The plate finder's second look is at a part of the picture, so its graph takes any size.
+SCALABLE = {2: "height", 3: "width"}
+
+
 def load(task, weights=None):
     """The trained net (averaged weights) of a task, in evaluation mode."""
     make, _, _, _, default = NETS[task]
@@ -108,7 +112,7 @@ def export(task, net):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.onnx.export(whole, example, str(target), opset_version=17, dynamo=False, input_names=["images"], output_names=outputs,
-                          dynamic_axes={n: {0: "n"} for n in ["images", *outputs]})
+                          dynamic_axes={n: {0: "n"} for n in outputs} | {"images": {0: "n"} | (SCALABLE if task == "plates" else {})})
     shorten(target)
     onnx.checker.check_model(onnx.load(str(target)))
     session = ort.InferenceSession(str(target), providers=["CPUExecutionProvider"])

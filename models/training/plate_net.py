@@ -23,8 +23,8 @@ class PlateNet(nn.Module):
         self.out = nn.Conv2d(b, 1 + 8, 1)
         nn.init.constant_(self.out.bias[:1], -4.6)
 
-    def forward(self, x):
-        """N x A x 9 raw: score logit, then tl tr br bl offsets (x y) in units of SCALE pixels."""
+    def map(self, x):
+        """N x 9 x H/4 x W/4 raw: score logit, then tl tr br bl offsets (x y) in units of SCALE pixels."""
         x = (x - 0.45) * 4.0
         f4 = self.s4(self.stem(x))
         f8 = self.s8(f4)
@@ -32,7 +32,11 @@ class PlateNet(nn.Module):
         t16 = f16 + F.interpolate(self.u16(self.s32(f16)), scale_factor=2.0)
         t8 = self.m8(f8 + F.interpolate(self.u8(t16), scale_factor=2.0))
         t4 = self.m4(f4 + F.interpolate(self.u4(t8), scale_factor=2.0))
-        return self.out(t4).flatten(2).transpose(1, 2)
+        return self.out(t4)
+
+    def forward(self, x):
+        """The same as N x A x 9, A cells row by row."""
+        return self.map(x).flatten(2).transpose(1, 2)
 
 
 def grid():
@@ -41,12 +45,16 @@ def grid():
 
 
 class Deployed(nn.Module):
+    """What is exported: scores and corners in input pixels, for inputs of any size in multiples of 32."""
+
     def __init__(self, net):
         super().__init__()
         self.net = net
-        self.register_buffer("points", grid())
 
     def forward(self, images):
-        raw = self.net(images)
-        corners = self.points.repeat(1, 4) + raw[..., 1:] * SCALE
-        return raw[..., 0].sigmoid(), corners
+        raw = self.net.map(images)
+        one = torch.ones_like(raw[:, :1])
+        cells = torch.cat([one.cumsum(3), one.cumsum(2)], 1) - 0.5
+        corners = raw[:, 1:] * SCALE + cells.repeat(1, 4, 1, 1) * STRIDE
+        flat = lambda t: t.flatten(2).transpose(1, 2)
+        return flat(raw[:, :1]).sigmoid()[..., 0], flat(corners)

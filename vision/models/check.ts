@@ -4,7 +4,8 @@ import { InferenceSession } from 'onnxruntime-node';
 import { BerthwatchError, messageOf } from '../../base/errors.js';
 import { seededRandom } from '../../base/fuzz-target.js';
 import { silentLogger } from '../../base/logger.js';
-import { readCharset, readManifest, readModelFile, type ModelEntry } from './manifest.js';
+import { readCharset, readManifest, readModelFile, type ModelEntry, type PlatesModel } from './manifest.js';
+import { nearInput } from './plate-finder.js';
 import { ModelSession, type Output } from './session.js';
 import { decodeYolox } from './yolox.js';
 
@@ -74,6 +75,7 @@ async function tryOut(session: ModelSession, charset: number, problems: string[]
       break;
     }
   }
+  if (session.entry.task === 'plates') await tryNear(session as ModelSession<PlatesModel>, problems);
   // Processor time: what other programs on the machine take is no cost of the network.
   const times: number[] = [];
   for (let i = 0; i < RUNS; i++) {
@@ -83,6 +85,19 @@ async function tryOut(session: ModelSession, charset: number, problems: string[]
     times.push((user + system) / 1000);
   }
   return Math.min(...times);
+}
+
+/** A plate network that says it takes pictures of any size will be given smaller ones (`nearInput`). */
+async function tryNear(session: ModelSession<PlatesModel>, problems: string[]): Promise<void> {
+  const near = nearInput(session.entry.input, session.scalable);
+  if (near === session.entry.input) return;
+  const what = `on a picture of ${near.width}x${near.height}, which its open height and width promise to take`;
+  try {
+    const [output] = await session.run(1, (tensor) => void tensor.fill(0.45), near);
+    problems.push(...checkOutputs(session.entry, output as Map<string, Output>, 0).map((problem) => `${what}: ${problem}`));
+  } catch (error) {
+    problems.push(`${what}: ${messageOf(error)}; export it with a fixed height and width`);
+  }
 }
 
 /** What is wrong with one picture's outputs (without the batch dimension), for the family of the entry. Pure. */

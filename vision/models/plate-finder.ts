@@ -1,6 +1,6 @@
 import { boundingBox, boxIou, type Box, type Quad } from '../../base/geometry.js';
 import type { Picture } from '../decode/picture.js';
-import type { PlatesModel } from './manifest.js';
+import type { ModelInput, PlatesModel } from './manifest.js';
 import { assignPlates, type FoundPlate } from './plate-assignment.js';
 import type { ModelSession } from './session.js';
 import { fillFromBox, placeInput, type InputMapping } from './tensor.js';
@@ -16,6 +16,9 @@ const CLOSE_UP_PLATE_PX = 90;
 /** Where the first look saw the plate no smaller than this share of the second, it is kept. */
 const CLOSE_ENOUGH = 0.75;
 
+/** The plate networks that take any size take multiples of this. */
+const SIZE_STEP = 32;
+
 /** Plates looked for in one crop: the vehicle's own, and neighbours' that show in it. */
 const MOST_PLATES = 3;
 
@@ -26,13 +29,14 @@ const MOST_PLATES = 3;
 export async function findPlates(session: ModelSession<PlatesModel>, picture: Picture, vehicles: readonly Box[]): Promise<(FoundPlate | null)[]> {
   const { entry } = session;
   const crops = vehicles.map((box) => withMargin(box, entry.cropMargin));
+  const near = nearInput(entry.input, session.scalable);
   const result = assignPlates(vehicles, await search(session, picture, crops));
   const again = result.flatMap((plate, i) => {
     const inputWidth = plate ? boundingBox(plate.corners).width * placeInput(picture, crops[i] as Box, entry.input).mapping.scaleX : 0;
-    const crop = plate && closeUp({ corners: plate.corners, inputWidth }, entry.input);
+    const crop = plate && closeUp({ corners: plate.corners, inputWidth }, near);
     return crop ? [{ i, crop }] : [];
   });
-  const second = await search(session, picture, again.map(({ crop }) => crop));
+  const second = await search(session, picture, again.map(({ crop }) => crop), near);
   for (const [k, { i }] of again.entries()) {
     const before = result[i] as FoundPlate;
     // The closer look may only move the corners a little: it must be the same plate.
@@ -40,6 +44,15 @@ export async function findPlates(session: ModelSession<PlatesModel>, picture: Pi
     if (closer) result[i] = { corners: closer.corners, score: Math.max(before.score, closer.score) };
   }
   return result;
+}
+
+/**
+ * The input of the second look: around a plate half the width and height show as much as is needed, for a quarter of the price. Measured on
+ * CCPD: corners no less exact (IoU 0.885), plates read the same. Where a network takes only one size, it is that.
+ */
+export function nearInput(input: ModelInput, scalable: boolean): ModelInput {
+  const [width, height] = [input.width / 2, input.height / 2];
+  return scalable && width % SIZE_STEP === 0 && height % SIZE_STEP === 0 ? { ...input, width, height } : input;
 }
 
 /** The crop for a second look at a plate; null where the first was close enough. */
@@ -52,12 +65,12 @@ export function closeUp(plate: { corners: Quad; inputWidth: number }, input: { w
 }
 
 /** The plates of each crop, best first. */
-async function search(session: ModelSession<PlatesModel>, picture: Picture, crops: readonly Box[]): Promise<FoundPlate[][]> {
+async function search(session: ModelSession<PlatesModel>, picture: Picture, crops: readonly Box[], input: ModelInput = session.entry.input): Promise<FoundPlate[][]> {
   const { entry } = session;
   const mappings: InputMapping[] = [];
   const outputs = await session.run(crops.length, (tensor, slot, i) => {
-    mappings[i] = fillFromBox(tensor, slot, picture, crops[i] as Box, entry.input);
-  });
+    mappings[i] = fillFromBox(tensor, slot, picture, crops[i] as Box, input);
+  }, input);
   return outputs.map((output, i) => peaks(part(entry, output, entry.outputs.scores).data, part(entry, output, entry.outputs.corners).data, mappings[i] as InputMapping, entry.thresholds.score));
 }
 

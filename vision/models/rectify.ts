@@ -1,4 +1,4 @@
-import { applyHomography, homographyFrom, type Point, type Quad } from '../../base/geometry.js';
+import { applyHomography, homographyFrom, type Homography, type Point, type Quad } from '../../base/geometry.js';
 import { rgbCoefficients, type Picture } from '../decode/picture.js';
 import type { ModelInput, ReaderModel } from './manifest.js';
 import { channelScales, clampByte } from './tensor.js';
@@ -43,47 +43,99 @@ export function plateBands(corners: Quad, rows: 1 | 2, model: Pick<ReaderModel, 
 export function fillFromBands(tensor: Float32Array, slot: number, picture: Picture, bands: readonly Band[], input: ModelInput): boolean {
   const area = input.width * input.height;
   const base = slot * 3 * area;
-  const convert = rgbCoefficients(picture);
+  const { lumaOffset, luma: lumaGain, redV, greenU, greenV, blueU } = rgbCoefficients(picture);
   const [red, green, blue] = channelScales(input);
   const r = tensor.subarray(base + red.plane * area, base + (red.plane + 1) * area);
   const g = tensor.subarray(base + green.plane * area, base + (green.plane + 1) * area);
   const b = tensor.subarray(base + blue.plane * area, base + (blue.plane + 1) * area);
-  const chromaWidth = (picture.width + 1) >> 1;
-  const chromaHeight = (picture.height + 1) >> 1;
+  const whole = { stride: picture.strideY, width: picture.width, height: picture.height, share: 1 };
+  const halved = { stride: picture.strideC, width: (picture.width + 1) >> 1, height: (picture.height + 1) >> 1, share: 0.5 };
   for (const band of bands) {
     const target: Quad = [[0, 0], [band.width, 0], [band.width, input.height], [0, input.height]];
     const h = homographyFrom(target, band.quad);
     if (!h) return false;
     const steps = Math.min(4, Math.max(1, Math.round(shrink(band.quad, band.width, input.height))));
-    const weight = 1 / (steps * steps);
-    for (let row = 0; row < input.height; row++) {
+    const [luma, cb, cr] = rooms(band.width * input.height);
+    const size = { width: band.width, height: input.height };
+    sample(luma, { ...whole, data: picture.y }, h, steps, size);
+    // Colour has half as many samples in the picture, so half as many are needed here.
+    sample(cb, { ...halved, data: picture.u }, h, (steps + 1) >> 1, size);
+    sample(cr, { ...halved, data: picture.v }, h, (steps + 1) >> 1, size);
+    for (let row = 0, i = 0; row < input.height; row++) {
       let o = row * input.width + band.x;
-      for (let col = 0; col < band.width; col++, o++) {
-        let luma = 0;
-        let cu = 0;
-        let cv = 0;
-        for (let sy = 0; sy < steps; sy++) {
-          const dy = row + (sy + 0.5) / steps;
-          for (let sx = 0; sx < steps; sx++) {
-            const dx = col + (sx + 0.5) / steps;
-            const w = h[6] * dx + h[7] * dy + h[8];
-            const px = (h[0] * dx + h[1] * dy + h[2]) / w;
-            const py = (h[3] * dx + h[4] * dy + h[5]) / w;
-            luma += bilinear(picture.y, picture.strideY, picture.width, picture.height, px - 0.5, py - 0.5);
-            cu += bilinear(picture.u, picture.strideC, chromaWidth, chromaHeight, px / 2 - 0.5, py / 2 - 0.5);
-            cv += bilinear(picture.v, picture.strideC, chromaWidth, chromaHeight, px / 2 - 0.5, py / 2 - 0.5);
-          }
-        }
-        const l = (luma * weight - convert.lumaOffset) * convert.luma;
-        const u = cu * weight - 128;
-        const v = cv * weight - 128;
-        r[o] = clampByte(l + v * convert.redV) * red.factor + red.bias;
-        g[o] = clampByte(l + u * convert.greenU + v * convert.greenV) * green.factor + green.bias;
-        b[o] = clampByte(l + u * convert.blueU) * blue.factor + blue.bias;
+      for (let col = 0; col < band.width; col++, o++, i++) {
+        const l = ((luma[i] as number) - lumaOffset) * lumaGain;
+        const u = (cb[i] as number) - 128;
+        const v = (cr[i] as number) - 128;
+        r[o] = clampByte(l + v * redV) * red.factor + red.bias;
+        g[o] = clampByte(l + u * greenU + v * greenV) * green.factor + green.bias;
+        b[o] = clampByte(l + u * blueU) * blue.factor + blue.bias;
       }
     }
   }
   return true;
+}
+
+let room: [Float32Array, Float32Array, Float32Array] = [new Float32Array(0), new Float32Array(0), new Float32Array(0)];
+
+/** Room for straightened luma and chroma, used anew by every call. */
+function rooms(size: number): typeof room {
+  if (room[0].length < size) room = [new Float32Array(size), new Float32Array(size), new Float32Array(size)];
+  return room;
+}
+
+/** One plane of the picture; `share`: its samples to one pixel of luma along each axis. */
+interface Plane {
+  data: Uint8Array;
+  stride: number;
+  width: number;
+  height: number;
+  share: number;
+}
+
+/** The plane seen through `h` (target pixels to picture pixels), the mean of `steps` × `steps` bilinear samples for each pixel of the target. */
+function sample(out: Float32Array, { data, stride, width, height, share }: Plane, h: Homography, steps: number, target: { width: number; height: number }): void {
+  const right = width - 1;
+  const bottom = height - 1;
+  const columns = target.width;
+  const weight = 1 / (steps * steps);
+  // Numbers out of an array that may hold anything are boxed, which costs the loop dear.
+  const of = Float64Array.from(h);
+  const stepX = ((of[0] as number) * share) / steps;
+  const stepY = ((of[3] as number) * share) / steps;
+  const stepW = (of[6] as number) / steps;
+  for (let row = 0; row < target.height; row++) {
+    const end = (row + 1) * columns;
+    for (let sub = 0; sub < steps; sub++) {
+      const down = row + (sub + 0.5) / steps;
+      let overX = ((of[1] as number) * down + (of[2] as number)) * share + stepX / 2;
+      let overY = ((of[4] as number) * down + (of[5] as number)) * share + stepY / 2;
+      let over = (of[7] as number) * down + (of[8] as number) + stepW / 2;
+      for (let o = row * columns; o < end; o++) {
+        let sum = 0;
+        for (let beside = 0; beside < steps; beside++) {
+          const inverse = 1 / over;
+          const x = Math.min(right, Math.max(0, overX * inverse - 0.5));
+          const y = Math.min(bottom, Math.max(0, overY * inverse - 0.5));
+          overX += stepX;
+          overY += stepY;
+          over += stepW;
+          // Neither is negative: what is cut off is what lies behind the point.
+          const x0 = x | 0;
+          const y0 = y | 0;
+          const at = y0 * stride + x0;
+          const next = x0 < right ? 1 : 0;
+          const below = at + (y0 < bottom ? stride : 0);
+          const a = data[at] as number;
+          const b = data[below] as number;
+          const top = a + ((data[at + next] as number) - a) * (x - x0);
+          const under = b + ((data[below + next] as number) - b) * (x - x0);
+          sum += top + (under - top) * (y - y0);
+        }
+        out[o] = sub === 0 ? sum * weight : (out[o] as number) + sum * weight;
+      }
+    }
+  }
 }
 
 /** How many picture pixels one input pixel covers along the denser side. */
@@ -92,19 +144,4 @@ function shrink(quad: Quad, width: number, height: number): number {
   const along = Math.max(side(quad[0], quad[1]), side(quad[3], quad[2])) / width;
   const down = Math.max(side(quad[0], quad[3]), side(quad[1], quad[2])) / height;
   return Math.max(along, down);
-}
-
-function bilinear(plane: Uint8Array, stride: number, width: number, height: number, x: number, y: number): number {
-  const cx = x < 0 ? 0 : x > width - 1 ? width - 1 : x;
-  const cy = y < 0 ? 0 : y > height - 1 ? height - 1 : y;
-  const x0 = Math.floor(cx);
-  const y0 = Math.floor(cy);
-  const x1 = x0 + 1 < width ? x0 + 1 : x0;
-  const row0 = y0 * stride;
-  const row1 = (y0 + 1 < height ? y0 + 1 : y0) * stride;
-  const fx = cx - x0;
-  const fy = cy - y0;
-  const top = (plane[row0 + x0] as number) * (1 - fx) + (plane[row0 + x1] as number) * fx;
-  const bottom = (plane[row1 + x0] as number) * (1 - fx) + (plane[row1 + x1] as number) * fx;
-  return top * (1 - fy) + bottom * fy;
 }

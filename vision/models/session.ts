@@ -30,18 +30,21 @@ export class ModelSession<Entry extends ModelEntry = ModelEntry> {
   readonly provider: string;
   /** Whether several pictures may go in at once. */
   readonly batched: boolean;
+  /** Whether pictures of other sizes than the manifest's may go in. */
+  readonly scalable: boolean;
   readonly #session: InferenceSession;
   /** Only these are computed, whatever else the network offers. */
   readonly #outputs: readonly string[];
   /** The last run's input, free to be filled again: a new one for each run keeps the garbage collector busy. */
   #spare: Float32Array | null = null;
 
-  private constructor(entry: Entry, session: InferenceSession, provider: string, batched: boolean) {
+  private constructor(entry: Entry, session: InferenceSession, provider: string, batched: boolean, scalable: boolean) {
     this.entry = entry;
     this.#session = session;
     this.#outputs = outputNames(entry);
     this.provider = provider;
     this.batched = batched;
+    this.scalable = scalable;
   }
 
   /**
@@ -53,12 +56,15 @@ export class ModelSession<Entry extends ModelEntry = ModelEntry> {
     const problems: string[] = [];
     const input = session.inputMetadata.find((m) => m.name === entry.input.name);
     let batched = false;
+    let scalable = false;
     if (!input) problems.push(`it has no input "${entry.input.name}" (it has ${session.inputNames.join(', ')})`);
     else if (!input.isTensor || input.type !== 'float32') problems.push(`input "${input.name}" is not float32`);
     else {
       const [n, c, h, w] = input.shape;
-      batched = typeof n !== 'number' || n < 0;
-      const matches = (found: number | string | undefined, wanted: number): boolean => typeof found !== 'number' || found < 0 || found === wanted;
+      const open = (size: number | string | undefined): boolean => typeof size !== 'number' || size < 0;
+      batched = open(n);
+      scalable = open(h) && open(w);
+      const matches = (found: number | string | undefined, wanted: number): boolean => open(found) || found === wanted;
       if (input.shape.length !== 4 || !matches(c, 3) || !matches(h, entry.input.height) || !matches(w, entry.input.width)) {
         problems.push(`input "${input.name}" has shape [${input.shape.join(',')}], the manifest says [N,3,${entry.input.height},${entry.input.width}]`);
       }
@@ -71,29 +77,25 @@ export class ModelSession<Entry extends ModelEntry = ModelEntry> {
       await session.release();
       throw new BerthwatchError('bad-input', 'VISION_MODEL_SHAPE', `model "${entry.id}" (${entry.file}) does not fit its manifest entry: ${problems.join('; ')}`);
     }
-    return new ModelSession(entry, session, provider, batched);
-  }
-
-  /** Floats of one picture in the input. */
-  get pictureLength(): number {
-    return 3 * this.entry.input.height * this.entry.input.width;
+    return new ModelSession(entry, session, provider, batched, scalable);
   }
 
   /**
    * Runs `count` pictures and gives each picture its part of every output: shapes without the batch dimension. `fill(tensor, slot,
    * picture)` writes all of a slot; what stood there before is another run's.
+   * @param size of the pictures; another than the manifest's only where the network is `scalable`
    */
-  async run(count: number, fill: (tensor: Float32Array, slot: number, picture: number) => void): Promise<Map<string, Output>[]> {
+  async run(count: number, fill: (tensor: Float32Array, slot: number, picture: number) => void, { width, height }: { width: number; height: number } = this.entry.input): Promise<Map<string, Output>[]> {
     const results: Map<string, Output>[] = [];
+    const { name } = this.entry.input;
     const step = this.batched ? Math.min(count, MOST_AT_ONCE) : 1;
     for (let from = 0; from < count; from += step) {
       const n = Math.min(step, count - from);
-      const length = n * this.pictureLength;
+      const length = n * 3 * height * width;
       const room = this.#spare && this.#spare.length >= length ? this.#spare : new Float32Array(length);
       this.#spare = null;
       const tensor = room.subarray(0, length);
       for (let slot = 0; slot < n; slot++) fill(tensor, slot, from + slot);
-      const { width, height, name } = this.entry.input;
       const outputs = await this.#session.run({ [name]: new Tensor('float32', tensor, [n, 3, height, width]) }, this.#outputs);
       this.#spare = room;
       for (let slot = 0; slot < n; slot++) results.push(this.#slice(outputs, slot, n));
