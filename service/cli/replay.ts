@@ -1,7 +1,7 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { beijingDateTime, parseBeijing } from '../../base/beijing-time.js';
-import { systemClock } from '../../base/clock.js';
+import { sleep, systemClock } from '../../base/clock.js';
 import { BerthwatchError } from '../../base/errors.js';
 import { FileSource } from '../../ingest/file/file-source.js';
 import type { AccessUnit } from '../../ingest/access-unit.js';
@@ -31,6 +31,7 @@ export interface ReplayOptions {
 
 /** GOPs that may wait for the disk before the file is read on; well below what makes the log drop the oldest. */
 const MOST_QUEUED_GOPS = 8;
+const POLL_MS = 5;
 
 /** Without a site file the whole picture is watched as one berth that nobody asks about. */
 function siteWithoutBerths(): Site {
@@ -60,14 +61,21 @@ export async function replay(footage: string, options: ReplayOptions): Promise<v
   if (start === null) throw new BerthwatchError('bad-input', 'REPLAY_START', `--start "${options.start ?? ''}" is not a time; write it like "2026-01-01 08:00:00"`);
   const folder = options.data === undefined ? temporaryFolder('berthwatch-replay-') : resolve(options.data);
   if (options.annotate !== undefined) mkdirSync(options.annotate, { recursive: true });
+  // Whoever is impatient must not leave a database running: the first signal ends the work in order, a second one at once.
+  const stop = new AbortController();
+  const onSignal = (name: NodeJS.Signals): void => stop.abort(new BerthwatchError('unavailable', 'REPLAY_STOPPED', `stopped by ${name} before the end of ${footage}`));
+  process.once('SIGINT', onSignal);
+  process.once('SIGTERM', onSignal);
   try {
-    await run(footage, options, start, folder);
+    await run(footage, options, start, folder, stop.signal);
   } finally {
+    process.off('SIGINT', onSignal);
+    process.off('SIGTERM', onSignal);
     if (options.data === undefined) rmSync(folder, { recursive: true, force: true });
   }
 }
 
-async function run(footage: string, options: ReplayOptions, start: number, folder: string): Promise<void> {
+async function run(footage: string, options: ReplayOptions, start: number, folder: string, signal: AbortSignal): Promise<void> {
   const logger = createLogger('warn', process.stderr);
   const source = (cameraId: string): FileSource => new FileSource({ file: footage, cameraId, startAt: start, speed: null, clock: systemClock, logger });
   const site = options.site === undefined ? siteWithoutBerths() : readYaml(options.site, SiteSchema);
@@ -98,9 +106,9 @@ async function run(footage: string, options: ReplayOptions, start: number, folde
   await core.start();
   try {
     await core.importSite(watched);
-    await feedLog(core, source(camera.id));
-    await until(() => core.isCaughtUp(camera.id));
-    await until(async () => (await core.pendingEvidence()) === 0);
+    await feedLog(core, source(camera.id), signal);
+    await until(() => core.isCaughtUp(camera.id), signal);
+    await until(async () => (await core.pendingEvidence()) === 0, signal);
     await Promise.all(annotations);
     const visits = await readVisits(core.database, { limit: 500, before: null, berthId: null, cameraId: camera.id, uid: null });
     report.finish(options.site === undefined ? [] : visits.reverse());
@@ -112,14 +120,15 @@ async function run(footage: string, options: ReplayOptions, start: number, folde
 }
 
 /** Writes the recording into the footage log, no faster than the log takes it. */
-async function feedLog(core: Core, source: FileSource): Promise<void> {
-  const abort = new AbortController();
-  for await (const unit of source.units(abort.signal)) {
+async function feedLog(core: Core, source: FileSource, signal: AbortSignal): Promise<void> {
+  for await (const unit of source.units(signal)) {
     core.log.append(unit satisfies AccessUnit);
-    while ((core.log.stats().cameras.get(source.cameraId)?.queuedGops ?? 0) > MOST_QUEUED_GOPS) await pause();
+    while ((core.log.stats().cameras.get(source.cameraId)?.queuedGops ?? 0) > MOST_QUEUED_GOPS) await sleep(systemClock, POLL_MS, signal);
   }
+  // The source just ends when it is stopped.
+  signal.throwIfAborted();
   core.log.streamEnded(source.cameraId);
-  while (core.log.stats().queuedBytes > 0) await pause();
+  while (core.log.stats().queuedBytes > 0) await sleep(systemClock, POLL_MS, signal);
 }
 
 async function annotateStep(core: Core, camera: SiteCamera, step: AnalysedStep, folder: string): Promise<void> {
@@ -128,8 +137,6 @@ async function annotateStep(core: Core, camera: SiteCamera, step: AnalysedStep, 
   writeFileSync(join(folder, name), await annotate(still, step.keyframe, camera));
 }
 
-async function until(condition: () => Promise<boolean>): Promise<void> {
-  while (!(await condition())) await pause(100);
+async function until(condition: () => Promise<boolean>, signal: AbortSignal): Promise<void> {
+  while (!(await condition())) await sleep(systemClock, 100, signal);
 }
-
-const pause = (ms = 5): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

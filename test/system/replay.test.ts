@@ -1,9 +1,13 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
+import { finished } from 'node:stream/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { program } from '../../base/program-root.js';
 import { haveTool, sharedData } from '../../base/test-tools.js';
-import { berthwatch } from './support/cli.js';
+import { berthwatch, CLI } from './support/cli.js';
 import { sequenceVideo } from './support/parking-sequence.js';
 
 interface Picture {
@@ -50,6 +54,29 @@ describe('replay of real recordings', () => {
     expect(summary.footageSeconds).toBeGreaterThan(30);
     expect(summary.vehicleSightings).toBeGreaterThan(summary.pictures);
     expect(lines.filter((line) => line.startsWith('{"type":"picture"'))).toHaveLength(summary.pictures);
+  });
+
+  it('stops in order when it is told to, and leaves no database running', async () => {
+    // PostgreSQL runs as another user than root.
+    chmodSync(folder, 0o711);
+    const data = join(folder, 'stopped');
+    const child = spawn(process.execPath, [CLI, 'replay', join(program.root, 'test', 'fixtures', 'scenes', 'day-parallel.mp4'), '--data', data, '--json'], { stdio: ['ignore', 'pipe', 'pipe'] });
+    let errors = '';
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (errors += text));
+    const ended = once(child, 'exit');
+    await Promise.race([once(child.stdout, 'data'), ended]);
+    child.stdout.resume();
+    expect(child.exitCode, errors).toBeNull();
+    const postmaster = readdirSync(data, { recursive: true, encoding: 'utf8' }).find((file) => basename(file) === 'postmaster.pid') as string;
+    expect(postmaster).toBeDefined();
+    const pid = Number(readFileSync(join(data, postmaster), 'utf8').split('\n')[0]);
+    child.kill('SIGTERM');
+    const [code] = (await ended) as [number];
+    expect(code).toBe(1);
+    await finished(child.stderr);
+    expect(errors).toMatch(/^berthwatch: stopped by SIGTERM before the end of .*day-parallel\.mp4$/m);
+    expect(existsSync(join(data, postmaster))).toBe(false);
+    expect(() => process.kill(pid, 0)).toThrow(/ESRCH/);
   });
 
   const share = { trainedOn: { right: 0, all: 0 }, heldOut: { right: 0, all: 0 } };
