@@ -1,4 +1,4 @@
-import { sleep, type Clock } from '../../base/clock.js';
+import type { Clock } from '../../base/clock.js';
 import { messageOf } from '../../base/errors.js';
 import type { Logger } from '../../base/logger.js';
 import type { StreamKind } from '../../ingest/gb28181/offer.js';
@@ -91,8 +91,7 @@ export class CameraStream implements LiveStream {
       logger.warn({ cameraId: camera.id, reason, retryInMs: pause }, 'no stream from the camera');
       this.#set({ state: 'waiting', diagnosis: reason, lastFailure: { at: clock.now(), message: reason } });
       // A device that comes back (a restart, a new address) is worth an attempt at once.
-      const waited = sleep(clock, pause, signal).catch(() => undefined);
-      await Promise.race([waited, this.#online.wait(signal)]);
+      await this.#online.waitAtMost(clock, pause, signal);
       pause = Math.min(pause * 2, retry.longestMs);
     }
   }
@@ -121,11 +120,15 @@ export class CameraStream implements LiveStream {
       },
     });
     this.#call = call;
+    let onAbort: () => void = () => undefined;
+    const aborted = new Promise<string>((resolve) => (onAbort = () => resolve('the service is stopping')));
     try {
-      const aborted = new Promise<string>((resolve) => signal.addEventListener('abort', () => resolve('the service is stopping'), { once: true }));
       if (signal.aborted) return 'the service is stopping';
+      signal.addEventListener('abort', onAbort, { once: true });
       return await Promise.race([call.ended.then(({ cause, reason }) => (onEnd?.(cause), reason)), aborted]);
     } finally {
+      // The signal outlives thousands of sessions.
+      signal.removeEventListener('abort', onAbort);
       this.#call = null;
       await call.close();
       sink.streamEnded(camera.id);
