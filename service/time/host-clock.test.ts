@@ -1,5 +1,5 @@
 import { createSocket, type Socket } from 'node:dgram';
-import { once } from 'node:events';
+import { getEventListeners, once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { systemClock, type Clock } from '../../base/clock.js';
@@ -66,6 +66,18 @@ describe('askTime', () => {
 
   it('takes no answer that is not one to its question', async () => {
     for (const said of [{ origin: Buffer.alloc(8) }, { first: 0x23 }, { first: 0x3c }]) await expect(ask(await timeServer(() => said))).rejects.toMatchObject({ code: 'NTP_NO_ANSWER', kind: 'unavailable' });
+  });
+
+  it('leaves nothing on the signal of whoever asks, and stops with it', async () => {
+    const stop = new AbortController();
+    const server = await timeServer(() => ({}));
+    for (let i = 0; i < 3; i++) await askTime(server, { clock: systemClock, timeoutMs: 400, signal: stop.signal });
+    expect(getEventListeners(stop.signal, 'abort')).toEqual([]);
+    const silent = askTime(await timeServer(() => null), { clock: systemClock, timeoutMs: 60_000, signal: stop.signal });
+    const refused = expect(silent).rejects.toThrow(/stopped/);
+    while (getEventListeners(stop.signal, 'abort').length === 0) await new Promise((resolve) => setImmediate(resolve));
+    stop.abort();
+    await refused;
   });
 
   it('says why a server cannot help', async () => {

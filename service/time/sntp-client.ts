@@ -40,10 +40,12 @@ export async function askTime(server: string, options: { clock: Clock; timeoutMs
   const socket = createSocket(family === 6 ? 'udp6' : 'udp4');
   const nonce = randomBytes(8);
   let cancel = (): void => undefined;
+  let onAbort = (): void => undefined;
   try {
     return await new Promise<TimeSample>((resolve, reject) => {
       const fail = (why: string): void => reject(new BerthwatchError('unavailable', 'NTP_NO_ANSWER', `${server}: ${why}`));
-      signal?.addEventListener('abort', () => fail('stopped'), { once: true });
+      onAbort = () => fail('stopped');
+      signal?.addEventListener('abort', onAbort, { once: true });
       cancel = clock.after(timeoutMs, () => fail(`no answer within ${timeoutMs / 1000} s`));
       let sentWall = 0;
       let sentAt = 0;
@@ -69,6 +71,8 @@ export async function askTime(server: string, options: { clock: Clock; timeoutMs
     });
   } finally {
     cancel();
+    // The signal is the service's own: it sees a question every few minutes for months.
+    signal?.removeEventListener('abort', onAbort);
     socket.close();
   }
 }
