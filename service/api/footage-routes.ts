@@ -10,6 +10,7 @@ import { addExportRoutes, type ExportSources } from './export-routes.js';
 import type { App } from './routes.js';
 import { ErrorAnswer } from './schemas.js';
 import { sendSized } from './send-sized.js';
+import { whileWanted } from './while-wanted.js';
 
 /** Where the routes of recorded footage take their answers from. */
 export interface FootageSources {
@@ -72,14 +73,14 @@ export function addFootageRoutes(app: App, sources: FootageSources): void {
     const text = await playback.playlist(cameraId, inBounds(query.from, bounds), inBounds(query.to, bounds), query.as ?? 'stored');
     return reply.type(PLAYLIST_TYPE).header('cache-control', 'no-store').send(text);
   };
-  const init = async (reply: FastifyReply, { cameraId, bounds }: Viewed, name: string, as: 'stored' | 'h264'): Promise<FastifyReply> => {
+  const init = async (request: FastifyRequest, reply: FastifyReply, { cameraId, bounds }: Viewed, name: string, as: 'stored' | 'h264'): Promise<FastifyReply> => {
     const [segment = 0, gop = 0] = numbers(name);
-    const bytes = await playback.init(cameraId, { segment, gop }, bounds, as);
+    const bytes = await whileWanted(request, (signal) => playback.init(cameraId, { segment, gop }, bounds, as, signal));
     return reply.type('video/mp4').header('cache-control', 'private, max-age=3600').send(bytes);
   };
   const piece = async (request: FastifyRequest, reply: FastifyReply, { cameraId, bounds }: Viewed, name: string, as: 'stored' | 'h264'): Promise<FastifyReply> => {
     const [segment = 0, first = 0, last = first] = numbers(name);
-    return sendSized(request, reply, await playback.piece(cameraId, { segment, first, last } satisfies PieceName, bounds, as));
+    return sendSized(request, reply, await whileWanted(request, (signal) => playback.piece(cameraId, { segment, first, last } satisfies PieceName, bounds, as, signal)));
   };
   const progressive = async (request: FastifyRequest, reply: FastifyReply, { cameraId, bounds }: Viewed, query: { from: number; to: number }): Promise<FastifyReply> => {
     const body = await playback.progressive(cameraId, inBounds(query.from, bounds), inBounds(query.to, bounds));
@@ -151,8 +152,8 @@ export function addFootageRoutes(app: App, sources: FootageSources): void {
   for (const as of ['stored', 'h264'] as const) {
     const folder = as === 'h264' ? 'footage/h264' : 'footage';
     const Part = { tags: ['footage'], description: 'A part of a playlist; its name stands there', response: { 200: binary('video/mp4', 'fragmented MP4'), ...Errors } };
-    app.get(`/api/cameras/:id/${folder}/init/:name`, { schema: { ...Part, params: CameraParams.extend({ name: Name }) } }, ({ params }, reply) => init(reply, camera(params.id), params.name, as));
-    app.get(`/api/play/:ticket/${folder}/init/:name`, { schema: { ...Part, params: TicketParams.extend({ name: Name }) } }, ({ params }, reply) => init(reply, bearer(params.ticket), params.name, as));
+    app.get(`/api/cameras/:id/${folder}/init/:name`, { schema: { ...Part, params: CameraParams.extend({ name: Name }) } }, (request, reply) => init(request, reply, camera(request.params.id), request.params.name, as));
+    app.get(`/api/play/:ticket/${folder}/init/:name`, { schema: { ...Part, params: TicketParams.extend({ name: Name }) } }, (request, reply) => init(request, reply, bearer(request.params.ticket), request.params.name, as));
     app.get(`/api/cameras/:id/${folder}/pieces/:name`, { schema: { ...Part, params: CameraParams.extend({ name: Name }) } }, (request, reply) => piece(request, reply, camera(request.params.id), request.params.name, as));
     app.get(`/api/play/:ticket/${folder}/pieces/:name`, { schema: { ...Part, params: TicketParams.extend({ name: Name }) } }, (request, reply) => piece(request, reply, bearer(request.params.ticket), request.params.name, as));
   }

@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../base/clock.js';
 import { silentLogger } from '../../base/logger.js';
@@ -64,6 +65,12 @@ describe('the encoding children', () => {
     const results = await many;
     expect(results.map((result) => result.status)).toEqual(['rejected', 'fulfilled', 'fulfilled', 'rejected']);
     expect((results[0] as PromiseRejectedResult).reason).toMatchObject({ code: 'PLAYBACK_DECODE' });
+  });
+
+  it('leaves nothing on the signal of a long export', async () => {
+    const { signal } = new AbortController();
+    for (let i = 0; i < 3; i++) await pool.encode(request(), signal);
+    expect(getEventListeners(signal, 'abort')).toEqual([]);
   });
 
   it('ends a child whose work nobody wants any more, and one that grows too large', async () => {

@@ -69,21 +69,21 @@ export class EncoderPool {
     if (this.#queue.length >= waiting && !this.#hasRoom) {
       return Promise.reject(new BerthwatchError('unavailable', 'PLAYBACK_BUSY', `H.265 is already being turned into H.264 for as many viewers as this service allows (${children} at a time, ${waiting} waiting): try again in a moment, watch in a browser that plays H.265, or raise playback.transcode.children`));
     }
-    return new Promise((resolve, reject) => {
+    let onAbort = (): void => undefined;
+    const encoded = new Promise<EncodedUnit[]>((resolve, reject) => {
       const job: Job = { request, signal, resolve, reject };
       this.#queue.push(job);
-      signal?.addEventListener(
-        'abort',
-        () => {
-          const at = this.#queue.indexOf(job);
-          if (at >= 0) this.#queue.splice(at, 1);
-          for (const child of this.#children) if (child.job === job) this.#end(child, 'its work is not wanted any more');
-          reject(signal.reason as Error);
-        },
-        { once: true },
-      );
+      onAbort = () => {
+        const at = this.#queue.indexOf(job);
+        if (at >= 0) this.#queue.splice(at, 1);
+        for (const child of this.#children) if (child.job === job) this.#end(child, 'its work is not wanted any more');
+        reject(signal?.reason as Error);
+      };
+      signal?.addEventListener('abort', onAbort, { once: true });
       this.#next();
     });
+    // An export asks for hundreds of GOPs with one signal, which would hold on to all of them.
+    return encoded.finally(() => signal?.removeEventListener('abort', onAbort));
   }
 
   /** Ends all children; requests in work are rejected. */

@@ -107,14 +107,18 @@ export class Playback {
   }
 
   /** The initialisation segment for the GOP at a position. @throws BerthwatchError not-found */
-  async init(cameraId: string, position: LogPosition, bounds: Bounds, as: 'stored' | 'h264'): Promise<Buffer> {
+  async init(cameraId: string, position: LogPosition, bounds: Bounds, as: 'stored' | 'h264', signal: AbortSignal | null = null): Promise<Buffer> {
     const gop = await this.#log.gop(cameraId, position);
     checkBounds(gop, bounds);
-    return as === 'h264' ? this.#transcoder.init(gop) : (await this.#init(gop)).bytes;
+    return as === 'h264' ? this.#transcoder.init(gop, signal) : (await this.#init(gop)).bytes;
   }
 
-  /** Fragments in media time. @throws BerthwatchError not-found, unavailable (no room to transcode) */
-  async piece(cameraId: string, name: PieceName, bounds: Bounds, as: 'stored' | 'h264'): Promise<SizedBody> {
+  /**
+   * Fragments in media time.
+   * @param signal who asked does not wait any more: what is turned into H.264 for nobody is given up
+   * @throws BerthwatchError not-found, unavailable (no room to transcode)
+   */
+  async piece(cameraId: string, name: PieceName, bounds: Bounds, as: 'stored' | 'h264', signal: AbortSignal | null = null): Promise<SizedBody> {
     if (name.last < name.first || name.last - name.first >= MOST_GOPS) throw new BerthwatchError('bad-input', 'PLAYBACK_PIECE', `GOPs ${name.first} to ${name.last} are no piece of a playlist`);
     const gops: LoggedGop[] = [await this.#log.gop(cameraId, { segment: name.segment, gop: name.first })];
     let next: LoggedGop | null = null;
@@ -126,7 +130,7 @@ export class Playback {
       gops.push(next);
     }
     for (const gop of gops) checkBounds(gop, bounds);
-    if (as === 'h264') return this.#transcoder.piece(gops, next);
+    if (as === 'h264') return this.#transcoder.piece(gops, next, signal);
     const init = await this.#init(gops[0] as LoggedGop);
     const parts = gops.map((gop, i): Part => {
       const end = endOf(gop, gops[i + 1] ?? next);

@@ -26,12 +26,18 @@ export interface TranscoderOptions {
 /** x264's constant rate factor: good for a look at a street. */
 const QUALITY = 24;
 
+interface Making {
+  bytes: Promise<Buffer>;
+  waiting: number;
+  stop: AbortController;
+}
+
 /** H.265 footage as H.264, piece by piece, for browsers that know nothing else. Without sound. */
 export class Transcoder {
   readonly #options: TranscoderOptions;
   readonly #cache: ByteCache;
-  /** Pieces being made: whoever asks for the same one waits for it. */
-  readonly #making = new Map<string, Promise<Buffer>>();
+  /** Pieces being made: whoever asks for the same one waits for it, and it is given up when nobody does any more. */
+  readonly #making = new Map<string, Making>();
 
   constructor(options: TranscoderOptions) {
     this.#options = options;
@@ -39,27 +45,31 @@ export class Transcoder {
   }
 
   /** Initialisation segment for a GOP's pieces. @throws BerthwatchError unavailable, bad-input */
-  init(gop: LoggedGop): Promise<Buffer> {
+  init(gop: LoggedGop, signal: AbortSignal | null = null): Promise<Buffer> {
     const { width, height } = this.#sizeOf(gop);
     // The settings, not the picture, make the parameter sets; how pictures are coloured is part of them.
-    return this.#once(`init ${gop.cameraId} ${gop.position.segment} ${width}x${height}`, async () => {
-      const [unit] = await this.#encode([await gop.readKeyframe()], gop);
+    return this.#once(`init ${gop.cameraId} ${gop.position.segment} ${width}x${height}`, signal, async (stop) => {
+      const [unit] = await this.#encode([await gop.readKeyframe()], gop, stop);
       return h264Init(unit as EncodedUnit, { width, height }, gop).bytes;
     });
   }
 
-  /** Fragments of one piece, in media time. @throws BerthwatchError unavailable (no room), bad-input, not-found */
-  async piece(gops: readonly LoggedGop[], next: LoggedGop | null): Promise<SizedBody> {
+  /**
+   * Fragments of one piece, in media time.
+   * @param signal who asked does not wait any more
+   * @throws BerthwatchError unavailable (no room), bad-input, not-found
+   */
+  async piece(gops: readonly LoggedGop[], next: LoggedGop | null, signal: AbortSignal | null = null): Promise<SizedBody> {
     const first = gops[0] as LoggedGop;
     const last = gops.at(-1) as LoggedGop;
     const { width, height } = this.#sizeOf(first);
     const end = endOf(last, next);
     const name = `${first.position.segment}-${first.position.gop}-${last.position.gop}-${end}-${width}x${height}`;
-    const bytes = await this.#once(`piece ${first.cameraId} ${name}`, async () => {
+    const bytes = await this.#once(`piece ${first.cameraId} ${name}`, signal, async (stop) => {
       const fragments: Buffer[] = [];
       for (const [i, gop] of gops.entries()) {
         const units = await gop.read();
-        const encoded = await this.#encode(units, gop);
+        const encoded = await this.#encode(units, gop, stop);
         fragments.push(fragmentOf(gop, units, encoded, endOf(gop, gops[i + 1] ?? next)));
       }
       return Buffer.concat(fragments);
@@ -67,22 +77,47 @@ export class Transcoder {
     return memoryBody(bytes, 'video/mp4', `"h264-${name}"`);
   }
 
-  async #once(key: string, make: () => Promise<Buffer>): Promise<Buffer> {
+  async #once(key: string, signal: AbortSignal | null, make: (stop: AbortSignal) => Promise<Buffer>): Promise<Buffer> {
     const cached = this.#cache.get(key);
     if (cached) return cached;
-    let making = this.#making.get(key);
-    if (!making) {
-      making = make().finally(() => this.#making.delete(key));
-      this.#making.set(key, making);
+    signal?.throwIfAborted();
+    const making = this.#making.get(key) ?? this.#begin(key, make);
+    making.waiting++;
+    let onAbort = (): void => undefined;
+    const left = new Promise<never>((_, reject) => {
+      onAbort = () => {
+        reject(signal?.reason as Error);
+        if (--making.waiting > 0) return;
+        // Who asks for it again begins anew.
+        this.#forget(key, making);
+        making.stop.abort(signal?.reason);
+      };
+    });
+    signal?.addEventListener('abort', onAbort, { once: true });
+    try {
+      return await Promise.race([making.bytes, left]);
+    } finally {
+      signal?.removeEventListener('abort', onAbort);
     }
-    const bytes = await making;
-    this.#cache.set(key, bytes);
-    return bytes;
   }
 
-  #encode(units: AccessUnit[], gop: LoggedGop): Promise<EncodedUnit[]> {
+  #begin(key: string, make: (stop: AbortSignal) => Promise<Buffer>): Making {
+    const stop = new AbortController();
+    const bytes = make(stop.signal).then((made) => (this.#cache.set(key, made), made));
+    const making = { bytes, waiting: 0, stop };
+    this.#making.set(key, making);
+    const done = (): void => this.#forget(key, making);
+    bytes.then(done, done);
+    return making;
+  }
+
+  #forget(key: string, making: Making): void {
+    if (this.#making.get(key) === making) this.#making.delete(key);
+  }
+
+  #encode(units: AccessUnit[], gop: LoggedGop, stop: AbortSignal): Promise<EncodedUnit[]> {
     const { pool, maxBitrate } = this.#options;
-    return pool.encode({ units, ...this.#sizeOf(gop), quality: QUALITY, maxBitrate, preset: 'veryfast', threads: 1, overlay: null });
+    return pool.encode({ units, ...this.#sizeOf(gop), quality: QUALITY, maxBitrate, preset: 'veryfast', threads: 1, overlay: null }, stop);
   }
 
   #sizeOf(gop: LoggedGop): { width: number; height: number } {
