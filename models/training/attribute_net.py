@@ -2,7 +2,7 @@
 import torch
 from torch import nn
 
-from blocks import Bottleneck, conv
+from blocks import Bottleneck, Normalise, conv
 
 WIDTH, HEIGHT = 96, 96
 HEADS = {
@@ -17,6 +17,7 @@ class AttributeNet(nn.Module):
     def __init__(self, c=(16, 32, 56, 96)):
         super().__init__()
         a, b, d, e = c
+        self.normal = Normalise()
         self.trunk = nn.Sequential(
             conv(3, a, 3, 2), conv(a, b, 3, 2), Bottleneck(b),            # 24
             conv(b, d, 3, 2), Bottleneck(d), Bottleneck(d),               # 12
@@ -28,7 +29,7 @@ class AttributeNet(nn.Module):
 
     def forward(self, x):
         """Logits of each head in the order of HEADS, N x labels."""
-        x = (x - 0.45) * 4.0
+        x = self.normal(x)
         for i, layer in enumerate(self.trunk):
             x = layer(x)
             if i == 2:

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from blocks import Bottleneck, conv
+from blocks import Bottleneck, Normalise, conv
 
 WIDTH, HEIGHT = 80, 80
 STATES = ["empty", "vehicle", "other"]
@@ -54,6 +54,7 @@ class BerthNet(nn.Module):
     def __init__(self, c=(16, 28, 48, 80)):
         super().__init__()
         a, b, d, e = c
+        self.normal = Normalise()
         self.trunk = nn.Sequential(
             conv(3, a, 3, 2), conv(a, b, 3, 2), Bottleneck(b),   # 20
             conv(b, d, 3, 2), Bottleneck(d), Bottleneck(d),      # 10
@@ -63,7 +64,7 @@ class BerthNet(nn.Module):
 
     def forward(self, x):
         """Logits N x STATES."""
-        x = self.trunk((x - 0.45) * 4.0)
+        x = self.trunk(self.normal(x))
         return self.head(self.drop(torch.cat([x.mean((2, 3)), x.amax((2, 3))], 1)))
 
 

@@ -12,11 +12,11 @@ import sys
 
 import cv2
 import numpy as np
-import onnxruntime as ort
 
 from attribute_data import crop, place
 from attribute_net import HEADS
-from paths import DATA, MODELS, TRAINING, scratch
+from onnx_model import shipped
+from paths import DATA, TRAINING, scratch
 from splits_make import scene_groups
 from vehicle_data import BUS, CAR, TRUCK, Store, iou
 
@@ -69,9 +69,7 @@ def voted(pictures):
 
 def main():
     cv2.setNumThreads(1)
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = 1
-    session = ort.InferenceSession(str(MODELS / "attributes-v1.onnx"), options)
+    session = shipped("attributes-v1.onnx")
     known = {}
     for v in json.loads((TRAINING / "labels" / "vehicle-attributes.json").read_text(encoding="utf-8")):
         if v.get("view") in ("front", "rear"):

@@ -12,7 +12,6 @@ import time
 
 import cv2
 import numpy as np
-import onnxruntime as ort
 
 import card
 from charset import COLOURS
@@ -22,6 +21,7 @@ import plate_data
 import plate_net
 import reference_eval
 from detection_eval import detect, evaluate as evaluate_detector, heading_error
+from onnx_model import shipped as session
 from paths import DATA, MODELS, STILLS, TRAINING, scratch
 from plates_synth import KINDS
 from legibility import legible
@@ -35,12 +35,6 @@ from vehicle_net import HEIGHT, WIDTH
 import degrade
 
 SCORE = 0.5  # of plates, as in the manifest
-
-
-def session(file):
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    return ort.InferenceSession(str(MODELS / file), options, providers=["CPUExecutionProvider"])
 
 
 def cost(s, shape, runs=60):

@@ -3,16 +3,18 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from blocks import Bottleneck, conv
+from blocks import Bottleneck, Normalise, conv
 
 WIDTH, HEIGHT, STRIDE = 256, 192, 4
 SCALE = 16.0  # pixels a raw unit of corner offset
+MOST = 64  # cells that the deployed graph answers for, those with the highest scores: a plate lights up a dozen, and the smallest input has as many
 
 
 class PlateNet(nn.Module):
     def __init__(self, c=(16, 24, 48, 80)):
         super().__init__()
         a, b, d, e = c
+        self.normal = Normalise()
         self.stem = conv(3, a, 3, 2)
         self.s4 = nn.Sequential(conv(a, b, 3, 2), Bottleneck(b))
         self.s8 = nn.Sequential(conv(b, d, 3, 2), Bottleneck(d), Bottleneck(d))
@@ -25,7 +27,7 @@ class PlateNet(nn.Module):
 
     def map(self, x):
         """N x 9 x H/4 x W/4 raw: score logit, then tl tr br bl offsets (x y) in units of SCALE pixels."""
-        x = (x - 0.45) * 4.0
+        x = self.normal(x)
         f4 = self.s4(self.stem(x))
         f8 = self.s8(f4)
         f16 = self.s16(f8)
@@ -56,5 +58,5 @@ class Deployed(nn.Module):
         one = torch.ones_like(raw[:, :1])
         cells = torch.cat([one.cumsum(3), one.cumsum(2)], 1) - 0.5
         corners = raw[:, 1:] * SCALE + cells.repeat(1, 4, 1, 1) * STRIDE
-        flat = lambda t: t.flatten(2).transpose(1, 2)
-        return flat(raw[:, :1]).sigmoid()[..., 0], flat(corners)
+        score, best = raw[:, 0].flatten(1).topk(MOST, 1)
+        return score.sigmoid(), corners.flatten(2).gather(2, best.unsqueeze(1).expand(-1, 8, -1)).transpose(1, 2)

@@ -11,7 +11,6 @@ square, clipping against rounding).
 """
 import argparse
 import hashlib
-import json
 import pathlib
 import tempfile
 
@@ -24,7 +23,8 @@ from onnxruntime.quantization.calibrate import TensorsData
 from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
-from export import ENTRIES, MANIFEST, NETS, write_entry
+from export import NETS, comparable, write_entry
+from onnx_model import as_wanted, entry_of
 from paths import MODELS, scratch
 from restore import plates_as_read, streets
 
@@ -85,7 +85,7 @@ def drawn(model, tensors, pictures):
     rng = np.random.default_rng(0)
     values, low, high = {t: [] for t in tensors}, {}, {}
     for i in range(len(pictures)):
-        for t, v in zip(tensors, session.run(tensors, {model.graph.input[0].name: pictures[i:i + 1].numpy()})):
+        for t, v in zip(tensors, session.run(tensors, {model.graph.input[0].name: pictures[i:i + 1]})):
             v = v.ravel()
             low[t], high[t] = min(low.get(t, 0.0), float(v.min())), max(high.get(t, 0.0), float(v.max()))
             values[t].append(v if len(v) <= VALUES else v[rng.integers(0, len(v), VALUES)])
@@ -144,16 +144,17 @@ def main():
     ap.add_argument("--eight-bits", action="store_true", help="weights of 8 bits: only where every processor that will run it has VNNI")
     a = ap.parse_args()
     cv2.setNumThreads(1)
-    entry = next(m for m in json.loads(MANIFEST.read_text(encoding="utf-8"))["models"] if m["task"] == a.task)
+    entry = entry_of(a.task)
     source = pathlib.Path(a.onnx) if a.onnx else MODELS / entry["file"]
     target = pathlib.Path(a.to) if a.to else MODELS / entry["file"]
-    pictures = PICTURES.get(a.task, streets)(a.pictures, *NETS[a.task][2][1:])
+    pictures = as_wanted(entry, PICTURES.get(a.task, streets)(a.pictures, *NETS[a.task][2][1:]).numpy())
     before = ort.InferenceSession(str(source), providers=["CPUExecutionProvider"])
-    probe = pictures[:8].numpy()
+    probe = pictures[:8]
     want = before.run(None, {"images": probe})
     layers, quantised = quantise(source, target, pictures, a.calibrate, not a.eight_bits)
     after = ort.InferenceSession(str(target), providers=["CPUExecutionProvider"])
     for name, w, g in zip([o.name for o in before.get_outputs()], want, after.run(None, {"images": probe})):
+        w, g = comparable(a.task, w), comparable(a.task, g)
         print(f"{name}: mean difference {np.abs(w - g).mean():.3g}, largest {np.abs(w - g).max():.3g}")
     print(f"{quantised} of {layers} convolutions in 8 bit, {target.stat().st_size} bytes: {target}")
     if not a.to:

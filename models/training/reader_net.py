@@ -2,6 +2,7 @@
 import torch
 from torch import nn
 
+from blocks import Normalise
 from charset import CHARSET, COLOURS
 
 STEPS = 42
@@ -29,6 +30,7 @@ class ReaderNet(nn.Module):
     def __init__(self, widths=(24, 48, 80, 112)):
         super().__init__()
         a, b, c, d = widths
+        self.normal = Normalise()
         self.stem = conv(3, a, 3, 2)                    # 24 x 84
         self.s2 = nn.Sequential(conv(a, b, 3, 2), Residual(b))      # 12 x 42
         self.s3 = nn.Sequential(conv(b, c, 3, (2, 1)), Residual(c))  # 6 x 42
@@ -43,7 +45,7 @@ class ReaderNet(nn.Module):
         self.plate = nn.Linear(64, 1)
 
     def forward(self, x):
-        x = (x - 0.45) * 4.0
+        x = self.normal(x)
         low = self.s2(self.stem(x))
         f = self.squeeze(self.s4(self.s3(low)))
         text = self.text(self.drop(f + self.context(f))).squeeze(2).transpose(1, 2)

@@ -11,12 +11,12 @@ import argparse
 import cv2
 import numpy as np
 import onnx
-import onnxruntime as ort
 import torch
 from onnx import numpy_helper
 from torch import nn
 
 from export import ENTRIES, NETS
+from onnx_model import OnnxModel, entry_of
 from paths import DATA, MODELS, scratch
 from splits import is_validation
 
@@ -158,7 +158,7 @@ def main():
     layers = order(net, pictures[:1])
     fill(net, layers, folded(file))
     measure(net, layers, pictures)
-    session = ort.InferenceSession(str(file), providers=["CPUExecutionProvider"])
+    session = OnnxModel(file, entry_of(a.task))
     probe = pictures[:16]
     with torch.no_grad():
         got = wrap(net).eval()(probe)

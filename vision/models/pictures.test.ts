@@ -142,6 +142,29 @@ describe('rectify', () => {
     expect(right).toBe(40 * 8);
   });
 
+  it('keeps colours where they are, whether the plate is smaller or larger than the input', () => {
+    // Blue on the left, yellow on the right of column 400.
+    const p = picture(800, 300, () => 110);
+    for (let row = 0; row < 150; row++) {
+      for (let col = 0; col < 400; col++) {
+        p.u[row * p.strideC + col] = col < 200 ? 190 : 60;
+        p.v[row * p.strideC + col] = col < 200 ? 90 : 150;
+      }
+    }
+    const exact = (u: number, v: number): number[] => {
+      const c = rgbCoefficients(p);
+      return [110 + (v - 128) * c.redV, 110 + (u - 128) * c.greenU + (v - 128) * c.greenV, 110 + (u - 128) * c.blueU].map((value) => Math.min(255, Math.max(0, value)) / 255);
+    };
+    for (const half of [45, 120, 390]) {
+      const [width, height] = [161, 47];
+      const tensor = new Float32Array(3 * width * height);
+      expect(fillFromBands(tensor, 0, p, [{ quad: [[400 - half, 100], [400 + half, 100], [400 + half, 160], [400 - half, 160]], x: 0, width }], input({ width, height }))).toBe(true);
+      for (const [col, wanted] of [[20, exact(190, 90)], [74, exact(190, 90)], [86, exact(60, 150)], [140, exact(60, 150)]] as const) {
+        for (const [c, value] of wanted.entries()) expect(tensor[c * width * height + 23 * width + col], `half ${half}, column ${col}, channel ${c}`).toBeCloseTo(value, 2);
+      }
+    }
+  });
+
   it('averages where the plate is larger than the input', () => {
     // One-pixel stripes average to grey instead of aliasing.
     const p = picture(800, 300, (x) => (x % 2 === 0 ? 255 : 0));

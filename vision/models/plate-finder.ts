@@ -80,10 +80,14 @@ export function peaks(scores: Float32Array, corners: Float32Array, mapping: Inpu
   for (let a = 0; a < scores.length; a++) if ((scores[a] as number) >= threshold) cells.push(a);
   cells.sort((a, b) => (scores[b] as number) - (scores[a] as number) || a - b);
   const found: FoundPlate[] = [];
+  const taken: Box[] = [];
   for (const cell of cells) {
     const quad = quadAt(corners, cell, mapping);
-    if (!quad || !plausible(quad) || found.some((other) => boxIou(boundingBox(other.corners), boundingBox(quad)) > 0.1)) continue;
+    if (!quad) continue;
+    const box = boundingBox(quad);
+    if (taken.some((other) => boxIou(other, box) > 0.1) || !plausible(quad)) continue;
     found.push({ corners: quad, score: Math.min(1, scores[cell] as number) });
+    taken.push(box);
     if (found.length === MOST_PLATES) break;
   }
   return found;

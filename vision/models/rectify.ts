@@ -56,17 +56,18 @@ export function fillFromBands(tensor: Float32Array, slot: number, picture: Pictu
     if (!h) return false;
     const steps = Math.min(4, Math.max(1, Math.round(shrink(band.quad, band.width, input.height))));
     const [luma, cb, cr] = rooms(band.width * input.height);
-    const size = { width: band.width, height: input.height };
-    sample(luma, { ...whole, data: picture.y }, h, steps, size);
-    // Colour has half as many samples in the picture, so half as many are needed here.
-    sample(cb, { ...halved, data: picture.u }, h, (steps + 1) >> 1, size);
-    sample(cr, { ...halved, data: picture.v }, h, (steps + 1) >> 1, size);
+    sample(luma, { ...whole, data: picture.y }, h, { width: band.width, height: input.height, pixel: 1, steps });
+    // Colour is half as fine in the picture along each axis, so it need be no finer here.
+    const coarse = { width: (band.width + 1) >> 1, height: (input.height + 1) >> 1, pixel: 2, steps };
+    sample(cb, { ...halved, data: picture.u }, h, coarse);
+    sample(cr, { ...halved, data: picture.v }, h, coarse);
     for (let row = 0, i = 0; row < input.height; row++) {
       let o = row * input.width + band.x;
+      const colours = (row >> 1) * coarse.width;
       for (let col = 0; col < band.width; col++, o++, i++) {
         const l = ((luma[i] as number) - lumaOffset) * lumaGain;
-        const u = (cb[i] as number) - 128;
-        const v = (cr[i] as number) - 128;
+        const u = (cb[colours + (col >> 1)] as number) - 128;
+        const v = (cr[colours + (col >> 1)] as number) - 128;
         r[o] = clampByte(l + v * redV) * red.factor + red.bias;
         g[o] = clampByte(l + u * greenU + v * greenV) * green.factor + green.bias;
         b[o] = clampByte(l + u * blueU) * blue.factor + blue.bias;
@@ -93,21 +94,30 @@ interface Plane {
   share: number;
 }
 
-/** The plane seen through `h` (target pixels to picture pixels), the mean of `steps` × `steps` bilinear samples for each pixel of the target. */
-function sample(out: Float32Array, { data, stride, width, height, share }: Plane, h: Homography, steps: number, target: { width: number; height: number }): void {
+/** What is made of a plane: `width` × `height` pixels, each `pixel` pixels of the network's input wide and high, the mean of `steps` × `steps` samples. */
+interface Grid {
+  width: number;
+  height: number;
+  pixel: number;
+  steps: number;
+}
+
+/** A plane seen through `h` (pixels of the input to pixels of the picture), bilinear. */
+function sample(out: Float32Array, { data, stride, width, height, share }: Plane, h: Homography, target: Grid): void {
   const right = width - 1;
   const bottom = height - 1;
-  const columns = target.width;
+  const { width: columns, height: rows, pixel, steps } = target;
   const weight = 1 / (steps * steps);
   // Numbers out of an array that may hold anything are boxed, which costs the loop dear.
   const of = Float64Array.from(h);
-  const stepX = ((of[0] as number) * share) / steps;
-  const stepY = ((of[3] as number) * share) / steps;
-  const stepW = (of[6] as number) / steps;
-  for (let row = 0; row < target.height; row++) {
+  const step = pixel / steps;
+  const stepX = (of[0] as number) * share * step;
+  const stepY = (of[3] as number) * share * step;
+  const stepW = (of[6] as number) * step;
+  for (let row = 0; row < rows; row++) {
     const end = (row + 1) * columns;
     for (let sub = 0; sub < steps; sub++) {
-      const down = row + (sub + 0.5) / steps;
+      const down = row * pixel + (sub + 0.5) * step;
       let overX = ((of[1] as number) * down + (of[2] as number)) * share + stepX / 2;
       let overY = ((of[4] as number) * down + (of[5] as number)) * share + stepY / 2;
       let over = (of[7] as number) * down + (of[8] as number) + stepW / 2;
