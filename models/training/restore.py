@@ -15,7 +15,7 @@ import torch
 from onnx import numpy_helper
 from torch import nn
 
-from export import ENTRIES, NETS
+from export import ENTRIES, NETS, comparable
 from onnx_model import OnnxModel, entry_of
 from paths import DATA, MODELS, scratch
 from splits import is_validation
@@ -79,8 +79,20 @@ def order(net, example):
     return ran
 
 
+def path_of(node):
+    """The layer that a node was exported from: '/net/s8/s8.1/a/a.0/Conv' is s8.1.a.0. (The order of nodes changes when a file is made 8 bit, their names do not.)"""
+    path, last = [], None
+    for scope in node.name.split("/")[1:-1]:
+        if last is not None and scope.startswith(last + "."):
+            path[-1] = scope
+        elif (scope, last) != ("net", None):
+            path.append(scope)
+        last = scope
+    return ".".join(path)
+
+
 def folded(file):
-    """[(weight, bias or None)] of every convolution and linear layer of a graph, in its order."""
+    """{layer: (weight, bias or None)} of every convolution and linear layer of a graph."""
     graph = onnx.load(str(file)).graph
     constant = {t.name: numpy_helper.to_array(t) for t in graph.initializer}
     for node in graph.node:  # a file that quantise.py made holds whole numbers and their scales
@@ -88,12 +100,12 @@ def folded(file):
             values, scale, zero = (constant[i].astype(np.float32) for i in node.input)
             shape = (-1, *[1] * (values.ndim - 1)) if scale.size > 1 else ()
             constant[node.output[0]] = (values - zero.reshape(shape)) * scale.reshape(shape)
-    out = []
+    out = {}
     for node in graph.node:
         if node.op_type in ("Conv", "Gemm"):
             w = constant[node.input[1]]
             transposed = node.op_type == "Conv" or any(a.name == "transB" and a.i for a in node.attribute)
-            out.append((w if transposed else w.T, constant[node.input[2]] if len(node.input) > 2 else None))
+            out[path_of(node)] = (w if transposed else w.T, constant[node.input[2]] if len(node.input) > 2 else None)
         elif node.op_type == "MatMul" and any(i in constant for i in node.input):
             raise SystemExit(f"{node.name} is a MatMul with weights: only Conv and Gemm can be restored")
     return out
@@ -103,9 +115,13 @@ def fill(net, layers, weights):
     """The ONNX file's weights into the network; each BatchNorm adds the folded shift and does nothing else yet."""
     if len(layers) != len(weights):
         raise SystemExit(f"the network has {len(layers)} layers with weights, the ONNX file {len(weights)}: it is of another network")
-    for (layer, norm), (w, b) in zip(layers, weights):
+    names = {layer: name for name, layer in net.named_modules()}
+    for layer, norm in layers:
+        if names[layer] not in weights:
+            raise SystemExit(f"the ONNX file has no weights of {names[layer]}: it is of another network")
+        w, b = weights[names[layer]]
         if tuple(layer.weight.shape) != w.shape:
-            raise SystemExit(f"a layer of {tuple(layer.weight.shape)} has weights of {w.shape} in the ONNX file: it is of another network")
+            raise SystemExit(f"{names[layer]} of {tuple(layer.weight.shape)} has weights of {w.shape} in the ONNX file: it is of another network")
         layer.weight.data = torch.from_numpy(w.copy())
         shift = torch.zeros(w.shape[0]) if b is None else torch.from_numpy(b.copy())
         if norm is None:
@@ -163,7 +179,7 @@ def main():
     with torch.no_grad():
         got = wrap(net).eval()(probe)
     for name, g, w in zip(outputs, got, session.run(outputs, {"images": probe.numpy()})):
-        d = np.abs(g.numpy() - w)
+        d = np.abs(comparable(a.task, g.numpy()) - comparable(a.task, w))
         # a quad whose ends are as likely as each other may turn round by rounding: hence the share beside the largest
         print(f"{name}: largest difference to the ONNX {d.max():.2g}, mean {d.mean():.2g}, values off by more than 0.01: {int((d > 0.01).sum())} of {d.size}")
     state = net.state_dict()
