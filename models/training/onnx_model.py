@@ -26,7 +26,6 @@ class OnnxModel:
         options = ort.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         self.session = ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        self.outputs = [o.name for o in self.session.get_outputs()]
         self.entry = entry
 
     def run(self, names, inputs):
