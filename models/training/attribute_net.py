@@ -40,9 +40,12 @@ class AttributeNet(nn.Module):
 
 
 class Deployed(nn.Module):
+    """Each crop is seen twice, once as in a mirror, and the answers are averaged: two looks err in different places."""
+
     def __init__(self, net):
         super().__init__()
         self.net = net
 
     def forward(self, images):
-        return tuple(logits.softmax(-1) for logits in self.net(images))
+        both = self.net(torch.cat([images, images.flip(3)]))
+        return tuple(logits.softmax(-1).unflatten(0, (2, -1)).mean(0) for logits in both)
