@@ -1,9 +1,10 @@
-"""The mean of the detector's weights before and after a training, as a checkpoint of its own.
+"""The mean of a network's weights before and after a training, as a checkpoint of its own.
 
-  python mean_weights.py before.pt after.pt --share 0.65 --out mean.pt
+  python mean_weights.py before.pt after.pt --share 0.65 --out mean.pt [--task plate-reader]
 
 A training on more real pictures forgets some of what rendered streets taught; between the weights before and after it lie
-networks that keep both. Statistics of BatchNorm cannot be averaged: they are measured anew over pictures of the training side.
+networks that keep both. Where the two lie far apart, as the detector's do, statistics of BatchNorm cannot be averaged: they are measured
+anew over pictures of the training side. After a short training at a small rate (the reader's) their mean will do.
 Measure the result (`evaluate.py` after `export.py`) before it is shipped: not every pair of weights has a good mean.
 """
 import argparse
@@ -12,9 +13,10 @@ import cv2
 import torch
 from torch import nn
 
+from export import NETS
 from paths import scratch
 from train_vehicles import SHARES, Stream
-from vehicle_net import HEIGHT, WIDTH, VehicleNet
+from vehicle_net import HEIGHT, WIDTH
 
 BATCHES, BATCH = 24, 12
 
@@ -48,14 +50,15 @@ def main():
     ap.add_argument("after")
     ap.add_argument("--share", type=float, default=0.65, help="of the weights after the training")
     ap.add_argument("--out", default="mean.pt")
+    ap.add_argument("--task", choices=list(NETS), default="vehicles")
     a = ap.parse_args()
     if not 0 < a.share < 1:
         raise SystemExit("--share lies between 0 and 1")
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
-    net = VehicleNet()
+    net = NETS[a.task][0]()
     net.load_state_dict(mean(weights(a.before), weights(a.after), a.share))
-    torch.save({"ema": settle(net).state_dict()}, scratch(a.out))
+    torch.save({"ema": (settle(net) if a.task == "vehicles" else net).state_dict()}, scratch(a.out))
     print(f"{a.share} of {a.after}, the rest of {a.before}: {scratch(a.out)}")
 
 
