@@ -335,7 +335,8 @@ describe('plates', () => {
         expect(least.width <= 256 && least.height <= 192 && (least.width === 256 || least.height === 192)).toBe(true);
         const [before, after] = [placeInput(scene, crop, whole), placeInput(scene, crop, least)];
         expect([after.target.width, after.target.height]).toEqual([before.target.width, before.target.height]);
-        expect(Math.max(least.width - after.target.width, least.height - after.target.height)).toBeLessThan(32);
+        // Half a pixel may have been rounded away.
+        expect(Math.max(least.width - after.target.width, least.height - after.target.height)).toBeLessThanOrEqual(32);
       }),
     );
     expect(withoutPadding(scene, { x: 0, y: 0, width: 100, height: 400 }, whole, false)).toBe(whole);
