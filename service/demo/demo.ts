@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { BerthwatchError } from '../../base/errors.js';
@@ -9,6 +8,7 @@ import { DemoChild } from './child.js';
 import { readEvents } from './event-reader.js';
 import { Narrator } from './narrator.js';
 import { demoSite, readScenes, type Scene } from './scene.js';
+import { steadyPort } from './steady-port.js';
 import { Timeline } from './timeline.js';
 import { expectedVisits, judge, type CityState, type Verdict } from './verdict.js';
 
@@ -26,18 +26,6 @@ const PASSWORD = 'demo-camera-password';
 const SERVER_ID = '37020200002000000001';
 /** After a visit's last event: its rest is confirmed, its pictures are made and delivered. */
 const SETTLE_MS = 15_000;
-
-/** A free TCP and UDP-usable port of the system's choice. */
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
-}
 
 const simulator = (name: string): string => join(program.root, 'dist', 'test', 'simulators', name, 'main.js');
 
@@ -74,8 +62,8 @@ export class Demo {
   async start(): Promise<{ url: string }> {
     const { folder } = this.#options;
     mkdirSync(folder, { recursive: true });
-    const sipPort = await freePort();
-    const httpPort = this.#options.port === 0 ? await freePort() : this.#options.port;
+    const sipPort = await steadyPort();
+    const httpPort = this.#options.port === 0 ? await steadyPort() : this.#options.port;
     this.#url = `http://127.0.0.1:${httpPort}`;
     const cityPort = await this.#startCity();
     this.#writeConfig(sipPort, httpPort, cityPort);

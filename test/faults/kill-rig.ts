@@ -1,10 +1,10 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { createSocket } from 'node:dgram';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { systemClock } from '../../base/clock.js';
 import { silentLogger } from '../../base/logger.js';
+import { steadyPort } from '../../service/demo/steady-port.js';
 import { Database } from '../../storage/catalogue/database.js';
 import { CameraSimulator } from '../simulators/camera/camera.js';
 import { makeTestClip } from '../simulators/camera/testing/clips.js';
@@ -51,7 +51,7 @@ export class KillRig {
       gb28181: {
         serverId: SERVER_ID,
         domain: SERVER_ID.slice(0, 10),
-        port: await freeUdpPort(),
+        port: await steadyPort(),
         defaultPassword: PASSWORD,
         keepalive: { interval: '5s', missed: 3 },
         mediaPorts: `${ports}-${ports + 8 * this.cameras + 199}`,
@@ -180,16 +180,4 @@ export class KillRig {
       })),
     };
   }
-}
-
-/** A port that stays the same over the deaths of the service. */
-function freeUdpPort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const socket = createSocket('udp4');
-    socket.once('error', reject);
-    socket.bind(0, '127.0.0.1', () => {
-      const { port } = socket.address();
-      socket.close(() => resolve(port));
-    });
-  });
 }
