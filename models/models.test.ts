@@ -127,7 +127,7 @@ describe('the plate finder', () => {
     const model = manifest.models.find((m): m is PlatesModel => m.task === 'plates') as PlatesModel;
     const session = await ModelSession.open(model, readFileSync(path.join(folder, model.file)), { threads: 1, logger: silentLogger });
     try {
-      const near = nearInput(model.input, session.scalable);
+      const near = nearInput(model.input, model.sizeStep);
       expect([near.width, near.height]).toEqual([model.input.width / 2, model.input.height / 2]);
       // A dark car's tail with a blue plate of 90 x 29 pixels, white strokes on it, its middle at 64, 50.
       const [output] = await session.run(1, (tensor) => {

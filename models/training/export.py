@@ -52,7 +52,7 @@ ENTRIES = {
         "id": "plates-v1", "task": "plates", "family": "corner-heatmap", "file": "plates-v1.onnx", "sha256": "",
         "input": rgb_input(plate_net.WIDTH, plate_net.HEIGHT, "letterbox"),
         "outputs": {"scores": "scores", "corners": "corners"}, "licence": "Apache-2.0",
-        "trainedOn": [PLATE_SOURCES[0], *RENDERED, *GLYPH_SOURCES], "accuracy": {}, "cropMargin": 0.05, "thresholds": {"score": 0.5}},
+        "trainedOn": [PLATE_SOURCES[0], *RENDERED, *GLYPH_SOURCES], "accuracy": {}, "cropMargin": 0.05, "sizeStep": 32, "thresholds": {"score": 0.5}},
     "plate-reader": lambda: {
         "id": "plate-reader-v1", "task": "plate-reader", "family": "ctc-reader", "file": "plate-reader-v1.onnx", "sha256": "",
         "input": rgb_input(168, 48, "stretch"),

@@ -75,7 +75,7 @@ async function tryOut(session: ModelSession, charset: number, problems: string[]
       break;
     }
   }
-  if (session.entry.task === 'plates') await tryNear(session as ModelSession<PlatesModel>, problems);
+  if (session.entry.task === 'plates') await trySizes(session as ModelSession<PlatesModel>, problems);
   // Processor time: what other programs on the machine take is no cost of the network.
   const times: number[] = [];
   for (let i = 0; i < RUNS; i++) {
@@ -87,16 +87,18 @@ async function tryOut(session: ModelSession, charset: number, problems: string[]
   return Math.min(...times);
 }
 
-/** A plate network that says it takes pictures of any size will be given smaller ones (`nearInput`). */
-async function tryNear(session: ModelSession<PlatesModel>, problems: string[]): Promise<void> {
-  const near = nearInput(session.entry.input, session.scalable);
-  if (near === session.entry.input) return;
-  const what = `on a picture of ${near.width}x${near.height}, which its open height and width promise to take`;
-  try {
-    const [output] = await session.run(1, (tensor) => void tensor.fill(0.45), near);
-    problems.push(...checkOutputs(session.entry, output as Map<string, Output>, 0).map((problem) => `${what}: ${problem}`));
-  } catch (error) {
-    problems.push(`${what}: ${messageOf(error)}; export it with a fixed height and width`);
+/** A plate network with a `sizeStep` is given smaller pictures, too: half as large for second looks, and as narrow or as low as a crop. */
+async function trySizes(session: ModelSession<PlatesModel>, problems: string[]): Promise<void> {
+  const { input, sizeStep } = session.entry;
+  if (sizeStep === undefined) return;
+  for (const { width, height } of [nearInput(input, sizeStep), { width: sizeStep, height: input.height }, { width: input.width, height: sizeStep }]) {
+    const what = `on a picture of ${width}x${height}, which its sizeStep of ${sizeStep} promises to take`;
+    try {
+      const [output] = await session.run(1, (tensor) => void tensor.fill(0.45), { width, height });
+      problems.push(...checkOutputs(session.entry, output as Map<string, Output>, 0).map((problem) => `${what}: ${problem}`));
+    } catch (error) {
+      problems.push(`${what}: ${messageOf(error)}; leave sizeStep out, and it gets pictures of ${input.width}x${input.height} only`);
+    }
   }
 }
 

@@ -94,7 +94,7 @@ describe('manifest', () => {
 describe('session', () => {
   it('runs batches and slices every output by picture', async () => {
     const session = await open(await loadManifest(file), 0);
-    expect([session.batched, session.scalable]).toEqual([true, false]);
+    expect(session.batched).toBe(true);
     const length = 3 * session.entry.input.width * session.entry.input.height;
     const outputs = await session.run(3, (tensor, slot, picture) => tensor.fill(picture / 10, slot * length, (slot + 1) * length));
     expect(outputs).toHaveLength(3);
@@ -116,6 +116,11 @@ describe('session', () => {
     const loaded = await loadManifest(file);
     await expect(open(loaded, 0)).rejects.toMatchObject({ code: 'VISION_MODEL_SHAPE', message: expect.stringMatching(/\[n,3,64,96\].*\[N,3,64,128\].*no output "feet"/) as string });
     await expect(open(loaded, 1)).rejects.toMatchObject({ message: expect.stringMatching(/no input "pixels" \(it has images\)/) as string });
+  });
+
+  it('believes a sizeStep only where the network is open to it', async () => {
+    await change((m) => void ((m[1] as unknown as { sizeStep: number }).sizeStep = 32));
+    await expect(open(await loadManifest(file), 1)).rejects.toMatchObject({ code: 'VISION_MODEL_SHAPE', message: expect.stringMatching(/sizeStep, but input "images" has a fixed height or width: leave sizeStep out/) as string });
   });
 
   it('refuses bytes that are no network', async () => {

@@ -83,6 +83,8 @@ const platesSchema = z.strictObject({
   outputs: z.strictObject({ scores: tensorName, corners: tensorName }),
   /** Margin put around the vehicle's box before the crop, as a fraction of its width and height. */
   cropMargin: z.number().min(0).max(0.5).default(0.05),
+  /** The network takes any multiple of this as height and width, up to the input's: crops then come in without padding, second looks in half the size. */
+  sizeStep: positive.optional(),
   thresholds: z.strictObject({ score: probability }),
 });
 

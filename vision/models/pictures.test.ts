@@ -330,7 +330,7 @@ describe('plates', () => {
     fc.assert(
       fc.property(fc.integer({ min: 60, max: 1500 }), fc.integer({ min: 60, max: 900 }), (width, height) => {
         const crop = { x: 100, y: 60, width, height };
-        const least = withoutPadding(scene, crop, whole, true);
+        const least = withoutPadding(scene, crop, whole, 32);
         expect([least.width % 32, least.height % 32]).toEqual([0, 0]);
         expect(least.width <= 256 && least.height <= 192 && (least.width === 256 || least.height === 192)).toBe(true);
         const [before, after] = [placeInput(scene, crop, whole), placeInput(scene, crop, least)];
@@ -339,15 +339,15 @@ describe('plates', () => {
         expect(Math.max(least.width - after.target.width, least.height - after.target.height)).toBeLessThanOrEqual(32);
       }),
     );
-    expect(withoutPadding(scene, { x: 0, y: 0, width: 100, height: 400 }, whole, false)).toBe(whole);
+    expect(withoutPadding(scene, { x: 0, y: 0, width: 100, height: 400 }, whole, undefined)).toBe(whole);
   });
 
   it('are looked at again in an input of half the size, where the network takes it', () => {
     const whole = input({ width: 256, height: 192 });
-    expect(nearInput(whole, true)).toEqual({ ...whole, width: 128, height: 96 });
-    expect(nearInput(whole, false)).toBe(whole);
+    expect(nearInput(whole, 32)).toEqual({ ...whole, width: 128, height: 96 });
+    expect(nearInput(whole, undefined)).toBe(whole);
     const odd = input({ width: 224, height: 160 });
-    expect(nearInput(odd, true)).toBe(odd);
+    expect(nearInput(odd, 32)).toBe(odd);
   });
 
   it('must be convex, clockwise and of some size', () => {

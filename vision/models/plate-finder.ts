@@ -16,9 +16,6 @@ const CLOSE_UP_PLATE_PX = 90;
 /** Where the first look saw the plate no smaller than this share of the second, it is kept. */
 const CLOSE_ENOUGH = 0.75;
 
-/** The plate networks that take any size take multiples of this. */
-const SIZE_STEP = 32;
-
 /** Plates looked for in one crop: the vehicle's own, and neighbours' that show in it. */
 const MOST_PLATES = 3;
 
@@ -29,7 +26,7 @@ const MOST_PLATES = 3;
 export async function findPlates(session: ModelSession<PlatesModel>, picture: Picture, vehicles: readonly Box[]): Promise<(FoundPlate | null)[]> {
   const { entry } = session;
   const crops = vehicles.map((box) => withMargin(box, entry.cropMargin));
-  const near = nearInput(entry.input, session.scalable);
+  const near = nearInput(entry.input, entry.sizeStep);
   const result = assignPlates(vehicles, await search(session, picture, crops));
   const again = result.flatMap((plate, i) => {
     const inputWidth = plate ? boundingBox(plate.corners).width * placeInput(picture, crops[i] as Box, entry.input).mapping.scaleX : 0;
@@ -50,9 +47,9 @@ export async function findPlates(session: ModelSession<PlatesModel>, picture: Pi
  * The input of the second look: around a plate half the width and height show as much as is needed, for a quarter of the price. Measured on
  * CCPD: corners no less exact (IoU 0.885), plates read the same. Where a network takes only one size, it is that.
  */
-export function nearInput(input: ModelInput, scalable: boolean): ModelInput {
+export function nearInput(input: ModelInput, sizeStep: number | undefined): ModelInput {
   const [width, height] = [input.width / 2, input.height / 2];
-  return scalable && width % SIZE_STEP === 0 && height % SIZE_STEP === 0 ? { ...input, width, height } : input;
+  return sizeStep !== undefined && width % sizeStep === 0 && height % sizeStep === 0 ? { ...input, width, height } : input;
 }
 
 /** The crop for a second look at a plate; null where the first was close enough. */
@@ -70,7 +67,7 @@ async function search(session: ModelSession<PlatesModel>, picture: Picture, crop
   const found: FoundPlate[][] = crops.map(() => []);
   const sizes = new Map<string, { size: ModelInput; members: number[] }>();
   for (const [i, crop] of crops.entries()) {
-    const size = withoutPadding(picture, crop, input, session.scalable);
+    const size = withoutPadding(picture, crop, input, entry.sizeStep);
     const key = `${size.width}x${size.height}`;
     const group = sizes.get(key) ?? { size, members: [] };
     sizes.set(key, group);
@@ -88,15 +85,12 @@ async function search(session: ModelSession<PlatesModel>, picture: Picture, crop
   return found;
 }
 
-/**
- * The input without the padding that a crop of another shape would leave: the crop comes in just as large, and a quarter of the work on an average
- * vehicle was on grey. Exported for tests.
- */
-export function withoutPadding(picture: { width: number; height: number }, crop: Box, input: ModelInput, scalable: boolean): ModelInput {
-  if (!scalable || input.resize !== 'letterbox') return input;
+/** The input without the padding that a crop of another shape would leave: the crop comes in just as large, and no work is done on grey. Exported for tests. */
+export function withoutPadding(picture: { width: number; height: number }, crop: Box, input: ModelInput, sizeStep: number | undefined): ModelInput {
+  if (sizeStep === undefined || input.resize !== 'letterbox') return input;
   const { cut } = placeInput(picture, crop, input);
   const scale = Math.min(input.width / cut.width, input.height / cut.height);
-  const least = (length: number, most: number): number => Math.min(most, Math.ceil((length * scale) / SIZE_STEP) * SIZE_STEP);
+  const least = (length: number, most: number): number => Math.min(most, Math.ceil((length * scale) / sizeStep) * sizeStep);
   return { ...input, width: least(cut.width, input.width), height: least(cut.height, input.height) };
 }
 

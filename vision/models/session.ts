@@ -30,21 +30,18 @@ export class ModelSession<Entry extends ModelEntry = ModelEntry> {
   readonly provider: string;
   /** Whether several pictures may go in at once. */
   readonly batched: boolean;
-  /** Whether pictures of other sizes than the manifest's may go in. */
-  readonly scalable: boolean;
   readonly #session: InferenceSession;
   /** Only these are computed, whatever else the network offers. */
   readonly #outputs: readonly string[];
   /** The last run's input, free to be filled again: a new one for each run keeps the garbage collector busy. */
   #spare: Float32Array | null = null;
 
-  private constructor(entry: Entry, session: InferenceSession, provider: string, batched: boolean, scalable: boolean) {
+  private constructor(entry: Entry, session: InferenceSession, provider: string, batched: boolean) {
     this.entry = entry;
     this.#session = session;
     this.#outputs = outputNames(entry);
     this.provider = provider;
     this.batched = batched;
-    this.scalable = scalable;
   }
 
   /**
@@ -56,18 +53,18 @@ export class ModelSession<Entry extends ModelEntry = ModelEntry> {
     const problems: string[] = [];
     const input = session.inputMetadata.find((m) => m.name === entry.input.name);
     let batched = false;
-    let scalable = false;
     if (!input) problems.push(`it has no input "${entry.input.name}" (it has ${session.inputNames.join(', ')})`);
     else if (!input.isTensor || input.type !== 'float32') problems.push(`input "${input.name}" is not float32`);
     else {
       const [n, c, h, w] = input.shape;
       const open = (size: number | string | undefined): boolean => typeof size !== 'number' || size < 0;
       batched = open(n);
-      scalable = open(h) && open(w);
+      const scalable = open(h) && open(w);
       const matches = (found: number | string | undefined, wanted: number): boolean => open(found) || found === wanted;
       if (input.shape.length !== 4 || !matches(c, 3) || !matches(h, entry.input.height) || !matches(w, entry.input.width)) {
         problems.push(`input "${input.name}" has shape [${input.shape.join(',')}], the manifest says [N,3,${entry.input.height},${entry.input.width}]`);
       }
+      if ('sizeStep' in entry && entry.sizeStep !== undefined && !scalable) problems.push(`the manifest gives it a sizeStep, but input "${input.name}" has a fixed height or width: leave sizeStep out, or export it with both open`);
       if (!batched && n !== 1) problems.push(`input "${input.name}" wants exactly ${n} pictures at once; only 1 or any number can be served`);
     }
     for (const name of outputNames(entry)) {
@@ -77,13 +74,13 @@ export class ModelSession<Entry extends ModelEntry = ModelEntry> {
       await session.release();
       throw new BerthwatchError('bad-input', 'VISION_MODEL_SHAPE', `model "${entry.id}" (${entry.file}) does not fit its manifest entry: ${problems.join('; ')}`);
     }
-    return new ModelSession(entry, session, provider, batched, scalable);
+    return new ModelSession(entry, session, provider, batched);
   }
 
   /**
    * Runs `count` pictures and gives each picture its part of every output: shapes without the batch dimension. `fill(tensor, slot,
    * picture)` writes all of a slot; what stood there before is another run's.
-   * @param size of the pictures; another than the manifest's only where the network is `scalable`
+   * @param size of the pictures; another than the manifest's only where its entry has a `sizeStep`
    */
   async run(count: number, fill: (tensor: Float32Array, slot: number, picture: number) => void, { width, height }: { width: number; height: number } = this.entry.input): Promise<Map<string, Output>[]> {
     const results: Map<string, Output>[] = [];
