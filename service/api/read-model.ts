@@ -1,5 +1,5 @@
 import type { PlatformLink } from '../platforms/platform-link.js';
-import type { Database } from '../../storage/catalogue/database.js';
+import type { Queryable } from '../../storage/catalogue/queryable.js';
 import { analysedAt } from '../config/analysis-windows.js';
 import type { Site, SiteCamera } from '../config/site.js';
 import type { BerthBoard } from '../live/berth-board.js';
@@ -11,14 +11,14 @@ import type { CameraView, StatusView, VisitView } from './schemas.js';
 import type { ProblemBoard } from '../live/problems.js';
 
 export interface ReadModelParts {
-  database: Database;
+  database: Queryable;
   site: () => Site;
   board: BerthBoard;
   streams: ReadonlyMap<string, LiveStream>;
   isOnline: (deviceId: string) => boolean;
   onlineSince: (deviceId: string) => number | null;
   rates: Pick<Rates, 'bitsPerSecond'>;
-  links: readonly PlatformLink[];
+  links: readonly Pick<PlatformLink, 'counts'>[];
   problems: ProblemBoard;
   startedAt: number;
   now: () => number;
@@ -122,15 +122,19 @@ export class ReadModel {
 
   async status(): Promise<Omit<StatusView, 'version'>> {
     const { database, links, problems, startedAt, now, storage, archive, hostClock } = this.#parts;
+    // In the order in which work passes from evidence to the outboxes: read the other way round, what is handed on between the two
+    // readings is counted in neither, and the service looks done with messages still to come.
+    const counts = await readCounts(database);
+    const platforms = await Promise.all(links.map((link) => link.counts()));
     return {
       startedAt,
       now: now(),
       problems: problems.list(),
-      platforms: await Promise.all(links.map((link) => link.counts())),
+      platforms,
       storage: storage(),
       archive: archive(),
       clock: hostClock(),
-      counts: await readCounts(database),
+      counts,
     };
   }
 }
