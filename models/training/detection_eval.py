@@ -52,14 +52,14 @@ def torch_runner(net):
     return run
 
 
-def detect(run, img, threshold=0.02, best_class=False):
+def detect(run, img, threshold=0.02):
     """Detections of one RGB picture in its own pixels: boxes, vehicle score, class, quads.
 
-    The score is that of car, bus and truck together, or with `best_class` that of the likeliest class, as the analysis takes it.
+    The score is that of car, bus and truck together, as the analysis takes it.
     """
     inp, k, x, y = letterbox(img)
     b, s, q = (o[0] for o in run(np.ascontiguousarray(inp.transpose(2, 0, 1)[None].astype(np.float32) / 255)))
-    vehicle = s[:, :3].max(1) if best_class else s[:, :3].sum(1)
+    vehicle = s[:, :3].sum(1)
     keep = np.where(vehicle > threshold)[0]
     keep = keep[np.argsort(-vehicle[keep])[:400]]
     b, v, c, q = b[keep], vehicle[keep], s[keep].argmax(1), q[keep]
@@ -86,10 +86,13 @@ def evaluate(run, store, records, limit=None, unlabelled=None, find=None):
     """AP50 over car, bus, truck as one class; headings of matched vehicles that have a quad; false vehicles on empty pictures.
 
     `unlabelled`: by file, boxes (of the picture as stored) of vehicles that the labels leave out; `ap50Complete` counts what
-    is found there neither for nor against. `find` (picture -> what `detect` gives) measures another detector than `run`.
+    is found there neither for nor against, and `ap50Ceiling` is what perfect boxes in this detector's order would reach against
+    the labels: every vehicle there is, labelled or not, and nothing else. `find` (picture -> what `detect` gives) measures
+    another detector than `run`.
     """
     tp, score, real, total, headings, quad_errors = [], [], [], 0, [], []
     empty = false_on_empty = right_class = classed = 0
+    perfect, perfect_score = [], []
     step = max(1, len(records) // limit) if limit else 1
     for r in records[::step]:
         img = store.picture(r)
@@ -105,6 +108,9 @@ def evaluate(run, store, records, limit=None, unlabelled=None, find=None):
             empty += 1
             false_on_empty += int((v > SCORE).sum())
         there = np.array((unlabelled or {}).get(r["file"], []), np.float32).reshape(-1, 4) * r["scale"]
+        for every, labelled in ((own, 1), (there, 0)):
+            perfect += [labelled] * len(every)
+            perfect_score += np.where(iou(every, boxes) > 0.3, v, 0).max(1, initial=0).tolist()
         used = np.zeros(len(own), bool)
         for i in np.argsort(-v):
             o = iou(boxes[i:i + 1], own)[0] if len(own) else np.zeros(0)
@@ -135,6 +141,7 @@ def evaluate(run, store, records, limit=None, unlabelled=None, find=None):
     if unlabelled is not None:
         keep = np.array(real, bool)
         out["ap50Complete"] = round(average_precision(np.array(tp)[keep], np.array(score)[keep], total), 3)
+        out["ap50Ceiling"] = round(average_precision(perfect, perfect_score, total), 3)
     if classed:
         out["class"] = round(right_class / classed, 3)
     if headings:

@@ -97,7 +97,7 @@ def main():
                 continue
             img = video.retrieve()[1][..., ::-1].copy()
             frames_seen += 1
-            boxes, v, c, quads = detect(run, img[y0:y1, x0:x1], a.threshold, best_class=True)
+            boxes, v, c, quads = detect(run, img[y0:y1, x0:x1], a.threshold)
             boxes, quads = boxes + np.array([x0, y0, x0, y0]), quads + np.tile([x0, y0], 4)
             real = [t for t in by_frame.get(f, []) if t.get("visible", 1) > 0.3 and known[t["id"]]["class"] in ("car", "bus", "truck")]
             tb = np.array([[t["box"][0], t["box"][1], t["box"][0] + t["box"][2], t["box"][1] + t["box"][3]] for t in real]).reshape(-1, 4)

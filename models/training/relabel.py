@@ -3,8 +3,10 @@
   python relabel.py vehicles.pt elevated roads expressway street-level
 
 Many sets label only near vehicles or some of a queue. What the teacher saw there is unknown so far (an ignore box); where the
-detector sees a vehicle as well, it becomes one. What only one of them sees stays, or becomes, unknown. Validation pictures
-are left as they are.
+detector sees a vehicle as well, it becomes one, and so does what the detector alone is very sure of. What the teacher half saw and
+the detector does not see at all is background after all. The rest of what only one of them sees stays, or becomes, unknown.
+Validation pictures are left as they are.
+Run it before `ends.py` and `footprints_seen.py`, which write one entry a box.
 """
 import json
 import sys
@@ -13,17 +15,26 @@ import cv2
 import numpy as np
 import torch
 
-from detection_eval import detect, torch_runner
+from detection_eval import detect, letterbox, torch_runner
 from paths import scratch
 from vehicle_data import Store, iou
 from vehicle_net import VehicleNet
 
 SURE, DOUBTFUL = 0.5, 0.3
+ALONE = 0.62   # of the detector, without the teacher
+NOTHING = 0.1  # of the detector, for anything it knows: below, it sees nothing there
+HALF = 0.35    # of the teacher
+
+
+def settled(ignore, seen, teacher):
+    """Ignore boxes without those that the teacher half saw and the detector does not see. `seen`: boxes of whatever the detector gives NOTHING or more; `teacher`: boxes it was surer of."""
+    kept = [b for b in ignore if (len(seen) and iou([b], seen)[0].max() > 0.2) or (len(teacher) and iou([b], teacher)[0].max() > 0.9)]
+    return kept, len(ignore) - len(kept)
 
 
 def completed(boxes, cls, ignore, found):
     """(boxes, classes, ignore, number added) of one picture; `found`: boxes, scores and classes of the detector."""
-    boxes, cls, ignore = boxes.tolist(), list(cls), ignore.tolist()
+    boxes, cls, ignore = boxes.tolist(), list(cls), [list(b) for b in ignore]
     added = 0
     for b, score, c in found:
         if c > 2 or score < DOUBTFUL:
@@ -31,14 +42,22 @@ def completed(boxes, cls, ignore, found):
         if boxes and iou([b], boxes)[0].max() > 0.3:
             continue
         o = iou([b], ignore)[0] if ignore else np.zeros(1)
-        if score >= SURE and o.max() > 0.45:
-            ignore.pop(int(o.argmax()))
+        if (score >= SURE and o.max() > 0.45) or score >= ALONE:
+            if o.max() > 0.45:
+                ignore.pop(int(o.argmax()))
             boxes.append([float(v) for v in b])
             cls.append(int(c))
             added += 1
         elif o.max() < 0.7:
             ignore.append([float(v) for v in b])
     return boxes, cls, ignore, added
+
+
+def anything(run, picture):
+    """Boxes of whatever the detector gives NOTHING or more, people and two-wheelers among it."""
+    x, k, left, top = letterbox(picture)
+    boxes, scores, _ = (o[0] for o in run(np.ascontiguousarray(x.transpose(2, 0, 1)[None].astype(np.float32) / 255)))
+    return (boxes[scores.sum(1) > NOTHING] - [left, top, left, top]) / k
 
 
 def main():
@@ -51,20 +70,27 @@ def main():
         store = Store(name)
         file = scratch(f"vehicles-{name}.json")
         raw = json.loads(file.read_text(encoding="utf-8"))
-        total = pictures = 0
+        teacher = json.loads(scratch(f"teacher-{name}.json").read_text(encoding="utf-8"))
+        total = dropped = pictures = 0
         for r, out in zip(store.records, raw["records"]):
             if r["val"] or out.get("completed"):
                 continue
-            b, v, c, _ = detect(run, store.picture(r))
-            boxes, cls, ignore, added = completed(r["boxes"], r["cls"], r["ignore"], list(zip(b, v, c)))
+            picture = store.picture(r)
+            b, v, c, _ = detect(run, picture)
+            half = np.array([t[:4] for t in teacher.get(r["file"], []) if t[4] > HALF], np.float32).reshape(-1, 4) * r["scale"]
+            ignore, fewer = settled(r["ignore"].tolist(), anything(run, picture), half)
+            dropped += fewer
+            boxes, cls, ignore, added = completed(r["boxes"], r["cls"], ignore, list(zip(b, v, c)))
             out.update(boxes=boxes, cls=[int(k) for k in cls], ignore=ignore, quads=out["quads"] + [None] * added, completed=True)
+            out.pop("guesses", None)  # one a box: footprints_seen.py says them anew
+            out.pop("ends", None)
             total += added
             pictures += 1
             if pictures % 100 == 0:
-                print(name, pictures, "pictures", total, "vehicles added", flush=True)
+                print(name, pictures, "pictures", total, "vehicles added", dropped, "unknown ones found to be none", flush=True)
         file.with_suffix(".json.tmp").write_text(json.dumps(raw), encoding="utf-8")
         file.with_suffix(".json.tmp").replace(file)
-        print(name, pictures, "pictures", total, "vehicles added", flush=True)
+        print(name, pictures, "pictures", total, "vehicles added", dropped, "unknown ones found to be none", flush=True)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 import loop
+from blocks import MEAN, STD
 from detection_eval import evaluate, torch_runner
 from paths import scratch
 from vehicle_augment import sample
@@ -80,8 +81,12 @@ def main():
 
     def step(net, batch):
         x, targets = batch
+        # bytes are exact in bfloat16; scaling them in single precision took a twelfth of the training's time
+        x = x.to(torch.bfloat16).sub_(MEAN * 255).div_(STD * 255)
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            rb, rc = net(x.float().div_(255))
+            net.normal.outside = True
+            rb, rc = net(x)
+            net.normal.outside = False
         return loss(rb, rc, targets, points, strides, a.size)
 
     def validate(net, quick):

@@ -90,7 +90,7 @@ def loss(raw_box, raw_cls, targets, points, strides, size):
             p, grow = points[:, None], strides * 0.5
             weight[i][((p >= ignore[None, :, :2] - grow[:, None]) & (p <= ignore[None, :, 2:] + grow[:, None])).all(2).any(1)] = 0
     quality = torch.zeros(n * a)
-    parts = {k: raw_box.new_zeros((), dtype=torch.float32) for k in ("obj", "cls", "box", "quad", "end")}
+    parts = {k: raw_box.new_zeros((), dtype=torch.float32) for k in ("obj", "cls", "box", "quad", "axis", "end")}
     norm = 1.0
     if len(gt):
         cell, truth, q = assign(boxes.detach(), prob, gt, picture, size)
@@ -122,7 +122,12 @@ def loss(raw_box, raw_cls, targets, points, strides, size):
             level = axis[:, 1].abs() < 0.2 * axis.norm(dim=1)
             flip = torch.where(level, (turned < straight).detach(), rear_near)
             fit = torch.where(flip, turned, straight)
+            # the direction by itself: seen from the end, a vehicle's axis is short in the picture, and small errors of corners turn it far
+            ahead = torch.where(flip[:, None], -axis, axis)
+            seen = (got[:, 0] + got[:, 1] - got[:, 2] - got[:, 3]) / 2
+            cross = (ahead[:, 0] * seen[:, 1] - ahead[:, 1] * seen[:, 0]) / (ahead.norm(dim=1) * seen.norm(dim=1)).clamp(min=1e-4)
             parts["quad"] = (fit * w).sum() / w.sum()
+            parts["axis"] = (F.smooth_l1_loss(cross, torch.zeros_like(cross), beta=0.05, reduction="none") * w).sum() / w.sum()
             w = w * ~told[has]  # what lanes say of the end goes before the footprint
             ends.append(F.binary_cross_entropy_with_logits(end.reshape(-1)[c], flip.float(), reduction="none") * w)
             ends_weight.append(w)
@@ -131,5 +136,5 @@ def loss(raw_box, raw_cls, targets, points, strides, size):
     quality = quality.view(n, a)
     focal = torch.where(quality > 0, (prob - quality).abs() + 0.3, prob.pow(1.5))
     parts["obj"] = (F.binary_cross_entropy_with_logits(obj_logit, quality, reduction="none") * focal * weight).sum() / norm
-    total = parts["obj"] + parts["cls"] * 0.5 + parts["box"] * 5.0 + parts["quad"] * 1.5 + parts["end"] * 2.0
+    total = parts["obj"] + parts["cls"] * 0.5 + parts["box"] * 5.0 + parts["quad"] * 1.5 + parts["axis"] + parts["end"] * 2.0
     return total, {k: float(v.detach()) for k, v in parts.items()}

@@ -26,15 +26,17 @@ class VehicleNet(nn.Module):
         self.normal = Normalise()
         self.stem = conv(3, a, 3, 2)                                   # /2
         self.s4 = conv(a, b, 3, 2)                                     # /4
-        self.s8 = nn.Sequential(conv(b, d, 3, 2), Bottleneck(d))       # /8
-        self.s16 = nn.Sequential(conv(d, e, 3, 2), Bottleneck(e), Bottleneck(e))
-        self.s32 = nn.Sequential(conv(e, f, 3, 2), Bottleneck(f), Pool(f))
+        self.s8 = nn.Sequential(conv(b, d, 3, 2), Bottleneck(d), Bottleneck(d, d // 3))  # /8
+        self.s16 = nn.Sequential(conv(d, e, 3, 2), Bottleneck(e), Bottleneck(e), Bottleneck(e))
+        self.s32 = nn.Sequential(conv(e, f, 3, 2), Bottleneck(f), Pool(f), Bottleneck(f, f // 3))
         self.l8, self.l16, self.l32 = conv(d, neck, 1), conv(e, neck, 1), conv(f, neck, 1)
         self.n16, self.n8 = conv(neck, neck), Bottleneck(neck)
         self.d16, self.d32 = conv(neck, neck, 3, 2), conv(neck, neck, 3, 2)
         self.box = nn.ModuleList(nn.Sequential(separable(neck), separable(neck)) for _ in STRIDES)
         self.cls = nn.ModuleList(nn.Sequential(separable(neck), separable(neck)) for _ in STRIDES)
+        self.quad = nn.ModuleList(nn.Sequential(separable(neck), separable(neck)) for _ in STRIDES)
         self.to_box = nn.ModuleList(nn.Conv2d(neck, 4 + 8, 1) for _ in STRIDES)
+        self.to_quad = nn.ModuleList(nn.Conv2d(neck, 8, 1) for _ in STRIDES)
         self.to_cls = nn.ModuleList(nn.Conv2d(neck, 1 + len(CLASSES) + 1, 1) for _ in STRIDES)
         for m in self.to_cls:
             nn.init.constant_(m.bias[:1], -4.6)
@@ -69,10 +71,11 @@ class VehicleNet(nn.Module):
         """(box N x 12 x A, cls N x 7 x A): raw, all levels one after the other, rows first."""
         boxes, classes = [], []
         for i, t in enumerate(self.features(x)):
-            box, cls = self.box[i](t), self.cls[i](t)
+            box, cls, quad = self.box[i](t), self.cls[i](t), self.quad[i](t)
             # half precision would round a large box by a pixel
             with torch.autocast("cpu", enabled=False):
-                boxes.append(self.to_box[i](box.float()).flatten(2))
+                box = self.to_box[i](box.float())
+                boxes.append(torch.cat([box[:, :4], box[:, 4:] + self.to_quad[i](quad.float())], 1).flatten(2))
                 classes.append(self.to_cls[i](cls.float()).flatten(2))
         return torch.cat(boxes, 2), torch.cat(classes, 2)
 

@@ -29,6 +29,7 @@ export interface AnalyseOptions {
   camera?: string;
   manifest?: string;
   children?: string;
+  score?: string;
 }
 
 /** Larger pictures are refused before they are unpacked. */
@@ -77,6 +78,7 @@ class Analysis {
       manifestPath: options.manifest === undefined ? join(program.root, 'models', 'manifest.json') : resolve(options.manifest),
       children: this.#children,
       threads: 1,
+      vehicleScore: readScore(options.score),
       memoryLimitBytes: CHILD_MEMORY,
       logger: createLogger('warn', process.stderr),
       clock: systemClock,
@@ -209,6 +211,13 @@ async function readPicture(path: string): Promise<{ rgb: Uint8Array; width: numb
   } catch (cause) {
     throw new BerthwatchError('bad-input', 'ANALYSE_PICTURE', `no picture that can be read: ${messageOf(cause)}`, { cause });
   }
+}
+
+function readScore(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const score = Number(text);
+  if (!(score > 0 && score < 1)) throw new BerthwatchError('bad-input', 'ANALYSE_OPTIONS', `--score "${text}" must be a number between 0 and 1`);
+  return score;
 }
 
 function readChildren(text: string | undefined): number {

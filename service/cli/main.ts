@@ -134,6 +134,7 @@ cli
   .option('--berths <file>', 'site file: also tell which berths are taken')
   .option('--camera <id>', 'camera of the site file')
   .option('--manifest <file>', 'models to use (default: those of the program)')
+  .option('--score <s>', 'from which score on a vehicle counts (default: that of the models); lower to see what a threshold leaves out')
   .option('--children <n>', 'processes that look at pictures side by side')
   .action((paths: string[], options: Parameters<typeof analyse>[1]) => analyse(paths, options));
 

@@ -6,6 +6,7 @@ import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { program } from '../../base/program-root.js';
 import { sharedData } from '../../base/test-tools.js';
+import { averagePrecision50, type Corners, type Judged } from './support/average-precision.js';
 import { berthwatch } from './support/cli.js';
 
 const SCENES = join(program.root, 'test', 'fixtures', 'scenes');
@@ -74,6 +75,29 @@ describe('berthwatch analyse', () => {
     expect(Math.abs(right / files.length - (measured[source]?.text ?? 0))).toBeLessThan(APART);
   });
 
+  const elevated = sharedData('vehicles/elevated');
+  it.skipIf(elevated === null)('finds the vehicles of vehicles/elevated that were never trained on as well as the model card says', async () => {
+    const files = (split['vehicles/elevated']?.validation ?? []).map((name) => join(elevated as string, 'images', name));
+    const { code, lines } = await berthwatch(['analyse', ...files, '--json', '--score', '0.03']);
+    expect(code).toBe(0);
+    const MOTOR = new Set(['car', 'bus', 'truck']);
+    const BIKE = 0; // the set's first class
+    const judged = lines.map((line): Judged => {
+      const { file, width, height, vehicles } = JSON.parse(line) as { file: string; width: number; height: number; vehicles: { class: string; score: number; box: [number, number, number, number] }[] };
+      const labels = readFileSync(join(elevated as string, 'labels', basename(file).replace(/jpg$/, 'txt')), 'utf8').trim().split('\n').map((row) => row.split(' ').map(Number) as [number, number, number, number, number]);
+      const boxes = (wanted: (kind: number) => boolean): Corners[] => labels.filter(([kind]) => wanted(kind)).map(([, x, y, w, h]) => [(x - w / 2) * width, (y - h / 2) * height, (x + w / 2) * width, (y + h / 2) * height]);
+      return {
+        truth: boxes((kind) => kind !== BIKE),
+        neither: boxes((kind) => kind === BIKE),
+        found: vehicles.filter((vehicle) => MOTOR.has(vehicle.class)).map(({ score, box: [x, y, w, h] }) => ({ score, box: [x, y, x + w, y + h] })),
+      };
+    });
+    const ap = averagePrecision50(judged);
+    const card = (models.find(({ task }) => task === 'vehicles')?.accuracy.elevated as unknown as { ap50: number }).ap50;
+    console.log(`vehicles/elevated: AP50 ${ap.toFixed(3)} on ${files.length} pictures, the card says ${card}`);
+    expect(Math.abs(ap - card)).toBeLessThan(2 * APART);
+  });
+
   it('ends quietly when its reader has seen enough', () => {
     const main = join(program.root, 'dist', 'service', 'cli', 'main.js');
     const { status, stdout, stderr } = spawnSync('sh', ['-c', `node "${main}" analyse "${join(folder, 'in', 'street.mp4')}" | head -1`], { encoding: 'utf8' });
@@ -86,6 +110,8 @@ describe('berthwatch analyse', () => {
     expect([none.code, none.errors]).toEqual([1, expect.stringMatching(/cannot read .*nothing/)]);
     const both = await berthwatch(['analyse', folder, '--plates', '--berths', join(folder, 'site.yaml')]);
     expect(both.errors).toMatch(/leave --berths out/);
+    const score = await berthwatch(['analyse', folder, '--score', '46']);
+    expect(score.errors).toMatch(/--score "46" must be a number between 0 and 1/);
   });
 });
 

@@ -55,8 +55,9 @@ export class Eyes {
     const loaded = await loadManifest(options.manifestPath);
     const sessions = new Map<string, ModelSession>();
     let charset: readonly string[] = [];
-    for (const entry of loaded.manifest.models) {
-      const file = loaded.files.get(entry.id) as Uint8Array;
+    for (const told of loaded.manifest.models) {
+      const file = loaded.files.get(told.id) as Uint8Array;
+      const entry = told.task === 'vehicles' && options.vehicleScore !== undefined ? { ...told, thresholds: { ...told.thresholds, score: options.vehicleScore } } : told;
       sessions.set(entry.task, await ModelSession.open<ModelEntry>(entry, file, { threads: options.threads, accelerator: options.accelerator, logger }));
       if (entry.task === 'plate-reader') charset = loaded.charsets.get(entry.id) as readonly string[];
     }

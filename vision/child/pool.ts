@@ -15,6 +15,7 @@ export interface VisionPoolOptions {
   /** Above this resident size a child is restarted, bytes. */
   memoryLimitBytes: number;
   accelerator?: ChildOptions['accelerator'];
+  vehicleScore?: ChildOptions['vehicleScore'];
   /** Requests waiting for a child; more are refused. */
   maxWaiting?: number;
   logger: Logger;
@@ -93,7 +94,7 @@ export class VisionPool {
         ...SUPERVISION_DEFAULTS,
         ...options.supervision,
         entry,
-        child: { manifestPath: options.manifestPath, threads: options.threads, accelerator: options.accelerator },
+        child: { manifestPath: options.manifestPath, threads: options.threads, accelerator: options.accelerator, vehicleScore: options.vehicleScore },
         memoryLimitBytes: options.memoryLimitBytes,
         clock: options.clock,
         logger: options.logger.child({ visionChild: i }),

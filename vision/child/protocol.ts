@@ -88,6 +88,8 @@ export interface ChildOptions {
   manifestPath: string;
   threads: number;
   accelerator?: 'cuda' | 'webgpu' | 'coreml' | 'dml' | undefined;
+  /** From which score on a vehicle counts, instead of the manifest's threshold. */
+  vehicleScore?: number | undefined;
 }
 
 export interface ModelInfo {
