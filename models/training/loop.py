@@ -89,7 +89,11 @@ class Training:
         self.opt = torch.optim.AdamW(net.parameters(), lr=a.lr, weight_decay=decay)
         self.file = scratch(f"{a.out}.pt")
         if a.init:
-            net.load_state_dict(torch.load(a.init, weights_only=False)["ema"])
+            told = net.load_state_dict(torch.load(a.init, weights_only=False)["ema"], strict=False)
+            if told.unexpected_keys:
+                raise SystemExit(f"{a.init} is of another network: it has {', '.join(told.unexpected_keys[:5])} …")
+            if told.missing_keys:
+                print(f"{a.init} has no {', '.join(told.missing_keys[:5])} …: {len(told.missing_keys)} tensors begin anew", flush=True)
         self.ema = {k: v.clone() for k, v in net.state_dict().items()}
         self.crew = Crew()
         if a.resume and self.file.exists():

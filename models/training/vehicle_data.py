@@ -1,6 +1,6 @@
 """Caches of pictures and labels for the vehicle detector.
 
-  python vehicle_data.py elevated roads street-level expressway parking stills
+  python vehicle_data.py elevated roads street-level expressway parking empty stills
 
 One picture record: RGB at most 960 pixels wide (rendered stills 1280), boxes x1 y1 x2 y2, class (-1: some vehicle, class unknown), footprint
 quads (NaN where nobody knows), ignore boxes (neither vehicle nor background) and the weight of its background. `ends.py` adds which
@@ -198,6 +198,15 @@ def parking_source(copies=120, dense=160):
     w.close()
 
 
+def empty_source():
+    """The empty car park by itself: what nothing must be seen on has a share of its own in the training, beside its part in `parking`."""
+    files = [f for f in sorted((DATA / "parking" / "empty").glob("*.jpg")) if not is_validation("parking/empty", f.name)]
+    w = Writer("empty", len(files) * 960 * 540 * 3)
+    for f in files:
+        w.add(f.name, cv2.imread(str(f)), False, [], [])
+    w.close()
+
+
 def main():
     for name in sys.argv[1:]:
         if name == "elevated":
@@ -205,11 +214,13 @@ def main():
         elif name == "roads":
             yolo_source(name, ROADS, 1.0)
         elif name == "expressway":
-            yolo_source(name, EXPRESSWAY, 0.35)
+            yolo_source(name, EXPRESSWAY, 0.8)  # relabel.py fills in most of what its labels leave out
         elif name == "street-level":
             yolo_source(name, STREET, 0.6)
         elif name == "parking":
             parking_source()
+        elif name == "empty":
+            empty_source()
         elif name == "stills":
             from stills_data import stills_source
             stills_source(STILLS)

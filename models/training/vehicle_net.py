@@ -38,6 +38,12 @@ class VehicleNet(nn.Module):
         self.to_box = nn.ModuleList(nn.Conv2d(neck, 4 + 8, 1) for _ in STRIDES)
         self.to_quad = nn.ModuleList(nn.Conv2d(neck, 8, 1) for _ in STRIDES)
         self.to_cls = nn.ModuleList(nn.Conv2d(neck, 1 + len(CLASSES) + 1, 1) for _ in STRIDES)
+        # each level's last shortcut and the second word on the quad begin as nothing: weights of a network without them (--init) go on from what they can
+        for block in (self.s8[-1], self.s16[-1], self.s32[-1]):
+            nn.init.zeros_(block.b[1].weight)
+        for m in self.to_quad:
+            nn.init.zeros_(m.weight)
+            nn.init.zeros_(m.bias)
         for m in self.to_cls:
             nn.init.constant_(m.bias[:1], -4.6)
         for m in self.to_box:
