@@ -4,7 +4,10 @@
 
 Nobody has drawn thousands of footprints on real pictures. What a detector that learnt them from rendered streets says there is
 right more often than not; trained on at a small weight beside the exact ones of the renderer (`vehicle_augment.GUESSED`), it keeps
-what was learnt alive while the real pictures teach boxes. Which end is the front is taken from `ends.py` where that knows (run it first).
+what was learnt alive while the real pictures teach boxes. Which end is the front is taken from `ends.py` where that knows (run it first),
+and where somebody read off which way the lanes run (`lanes.py`), footprints are turned along them and weigh more (`straight`). So do
+those that somebody looked at and found right (labels/footprints-confirmed.json); of street-level pictures, where guesses are as often wrong,
+only those count. Pictures whose footprints were drawn by looking, to measure by, get none.
 Only training pictures are written to.
 """
 import json
@@ -15,11 +18,15 @@ import numpy as np
 import torch
 
 from detection_eval import detect, torch_runner
-from paths import scratch
+from ends import SCENES
+import lanes
+from paths import TRAINING, scratch
+from splits_make import scene_groups
 from vehicle_data import BUS, CAR, TRUCK, Store, iou
 from vehicle_net import VehicleNet
 
 SCORE = 0.3
+UNSURE = {"street-level"}  # sources of which only confirmed guesses count
 SAME = 0.65  # IoU of the boxes from which a detection speaks of a labelled vehicle
 
 
@@ -44,6 +51,24 @@ def seen(record, found):
     return out
 
 
+def unsqueezed(run, picture, by):
+    """Boxes and quads of a picture that its source made `by` times too narrow, in its own pixels, but seen at its true width."""
+    wide = picture if by == 1 else cv2.resize(picture, (round(picture.shape[1] * by), picture.shape[0]), interpolation=cv2.INTER_LINEAR)
+    boxes, _, _, quads = detect(run, wide, SCORE)
+    return boxes / [by, 1, by, 1], quads / np.tile([by, 1], 4)
+
+
+def labels(file, source):
+    """By picture, the (box x1 y1 x2 y2, quad) entries of a label file for one source, in pixels of the picture as stored."""
+    out = {}
+    for v in json.loads((TRAINING / "labels" / file).read_text(encoding="utf-8")):
+        folder, _, picture = v["file"].partition("/images/")
+        if folder == f"vehicles/{source}":
+            x, y, w, h = v["box"]
+            out.setdefault(picture, []).append(([x, y, x + w, y + h], np.ravel(v["quad"])))
+    return out
+
+
 def main():
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
@@ -52,16 +77,28 @@ def main():
     run = torch_runner(net)
     for name in sys.argv[2:]:
         store, file = Store(name), scratch(f"vehicles-{name}.json")
-        raw, told = json.loads(file.read_text(encoding="utf-8")), 0
+        raw, told, turned = json.loads(file.read_text(encoding="utf-8")), 0, 0
+        measured, confirmed = labels("footprints.json", name), labels("footprints-confirmed.json", name)
+        roads = lanes.scenes(name, scene_groups(name, SCENES[name])) if name in SCENES else {}
         for r, out in zip(store.records, raw["records"]):
             if r["val"]:
                 continue
-            boxes, _, _, quads = detect(run, store.picture(r), SCORE)
-            out["guesses"] = seen(r, (boxes, quads))
+            out["guesses"] = seen(r, unsqueezed(run, store.picture(r), r.get("squeezed", 1)))
+            if name in UNSURE or r["file"] in measured:
+                out["guesses"] = [None] * len(out["guesses"])
+            road, out["straight"] = roads.get(r["file"]), [False] * len(out["guesses"])
+            for i, g in enumerate(out["guesses"]):
+                if road and g:
+                    out["guesses"][i], out["straight"][i] = road.along(g, (r["w"], r["h"]))
+            for box, quad in confirmed.get(r["file"], []) if len(r["boxes"]) else []:
+                o = iou([np.array(box) * r["scale"]], r["boxes"])[0]
+                if o.max() > SAME:
+                    out["guesses"][int(o.argmax())], out["straight"][int(o.argmax())] = (quad * r["scale"]).round(2).tolist(), True
+            turned += sum(out["straight"])
             told += sum(q is not None for q in out["guesses"])
         file.with_suffix(".json.tmp").write_text(json.dumps(raw), encoding="utf-8")
         file.with_suffix(".json.tmp").replace(file)
-        print(f"{name}: {told} footprints", flush=True)
+        print(f"{name}: {told} footprints, {turned} of them along known lanes or confirmed", flush=True)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@
 Many sets label only near vehicles or some of a queue. What the teacher saw there is unknown so far (an ignore box); where the
 detector sees a vehicle as well, it becomes one, and so does what the detector alone is very sure of. What the teacher half saw and
 the detector does not see at all is background after all. The rest of what only one of them sees stays, or becomes, unknown.
+Captions and signs that both take for vehicles time and again are known by looking (labels/no-vehicles.json) and stay background.
 Validation pictures are left as they are.
 Run it before `ends.py` and `footprints_seen.py`, which write one entry a box.
 """
@@ -16,7 +17,9 @@ import numpy as np
 import torch
 
 from detection_eval import detect, letterbox, torch_runner
-from paths import scratch
+from ends import SCENES
+from paths import TRAINING, scratch
+from splits_make import scene_groups
 from vehicle_data import Store, iou
 from vehicle_net import VehicleNet
 
@@ -32,12 +35,13 @@ def settled(ignore, seen, teacher):
     return kept, len(ignore) - len(kept)
 
 
-def completed(boxes, cls, ignore, found):
-    """(boxes, classes, ignore, number added) of one picture; `found`: boxes, scores and classes of the detector."""
-    boxes, cls, ignore = boxes.tolist(), list(cls), [list(b) for b in ignore]
+def completed(boxes, cls, ignore, found, nothing=()):
+    """(boxes, classes, ignore, number added) of one picture; `found`: boxes, scores and classes of the detector; `nothing`: where no vehicle is."""
+    boxes, cls = boxes.tolist(), list(cls)
+    ignore = [list(b) for b in ignore if not len(nothing) or iou([b], nothing)[0].max() < 0.45]
     added = 0
     for b, score, c in found:
-        if c > 2 or score < DOUBTFUL:
+        if c > 2 or score < DOUBTFUL or (len(nothing) and iou([b], nothing)[0].max() > 0.45):
             continue
         if boxes and iou([b], boxes)[0].max() > 0.3:
             continue
@@ -51,6 +55,21 @@ def completed(boxes, cls, ignore, found):
         elif o.max() < 0.7:
             ignore.append([float(v) for v in b])
     return boxes, cls, ignore, added
+
+
+def no_vehicles(source, likeness):
+    """By file, boxes (pixels of the picture as stored) of what stands at its place in all pictures of a scene and is no vehicle.
+
+    `likeness`: from which two pictures are of one scene (splits_make.scene_groups).
+    """
+    out, groups = {}, None
+    for label in json.loads((TRAINING / "labels" / "no-vehicles.json").read_text(encoding="utf-8")):
+        folder, file = label["like"].split("/images/")
+        if folder == f"vehicles/{source}":
+            groups = groups or scene_groups(source, likeness)
+            for name in next(g for g in groups if file in g):
+                out.setdefault(name, []).append(label["box"])
+    return out
 
 
 def anything(run, picture):
@@ -71,6 +90,7 @@ def main():
         file = scratch(f"vehicles-{name}.json")
         raw = json.loads(file.read_text(encoding="utf-8"))
         teacher = json.loads(scratch(f"teacher-{name}.json").read_text(encoding="utf-8"))
+        nothing = no_vehicles(name, SCENES[name])
         total = dropped = pictures = 0
         for r, out in zip(store.records, raw["records"]):
             if r["val"] or out.get("completed"):
@@ -80,7 +100,7 @@ def main():
             half = np.array([t[:4] for t in teacher.get(r["file"], []) if t[4] > HALF], np.float32).reshape(-1, 4) * r["scale"]
             ignore, fewer = settled(r["ignore"].tolist(), anything(run, picture), half)
             dropped += fewer
-            boxes, cls, ignore, added = completed(r["boxes"], r["cls"], ignore, list(zip(b, v, c)))
+            boxes, cls, ignore, added = completed(r["boxes"], r["cls"], ignore, list(zip(b, v, c)), np.array(nothing.get(r["file"], [])) * r["scale"])
             out.update(boxes=boxes, cls=[int(k) for k in cls], ignore=ignore, quads=out["quads"] + [None] * added, completed=True)
             out.pop("guesses", None)  # one a box: footprints_seen.py says them anew
             out.pop("ends", None)

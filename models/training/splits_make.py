@@ -79,7 +79,7 @@ def main() -> None:
         "vehicles/types": {"by": "picture", "validation": sorted(n for n in type_crops() if chance(n) < 0.15)},
         "parking/sequences": {"by": "sequence", "validation": ["5"]},
         "parking/empty": {"by": "day", "validation": sorted(f.name for f in (DATA / "parking" / "empty").glob("2013-03-10*.jpg"))},
-        "stills": {"by": "street", "rule": "of every 120 pictures of a batch the first 12 are validation and the next 6 unused"},
+        "stills": {"by": "seed of the batch: 120 pictures, --sets 2", "validationSeeds": [9090]},
     }
     SPLITS.write_text(json.dumps(out, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     for k, v in out.items():

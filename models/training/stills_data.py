@@ -3,32 +3,31 @@
   python vehicle_data.py stills      whole pictures for the detector
   python stills_data.py crops        vehicle crops for the plate finder, rectified plates for the reader
 
-A batch directory holds pictures and labels-*.jsonl (one line a picture). Of every 120 pictures (one chunk, about eight
-streets) the first 12 are validation and the next 6, which may show the same street, are not used.
+A batch directory holds pictures and labels-*.jsonl (one line a picture). Some seeds are validation altogether: pictures of one seed share
+streets and vehicle models, so that nothing less than a seed of its own is unseen.
 """
 import json
 import os
 import pathlib
-import re
 import sys
 
 import cv2
 import numpy as np
 
 from charset import COLOURS, INDEX
-from paths import STILLS, scratch
+from paths import SPLITS, STILLS, scratch
 from plate_net import HEIGHT, WIDTH
 from plates_synth import unstack
 from vehicle_net import CLASSES
 
 CROP_W, CROP_H = 400, 300
+VALIDATION_SEEDS = frozenset(json.loads(SPLITS.read_text(encoding="utf-8"))["stills"]["validationSeeds"])
 ALIAS = {"bicycle": "motorcycle", "two-wheeler": "motorcycle", "van": "car", "suv": "car"}
 
 
 def side(file: str) -> str:
-    """'validation', 'unused' or 'train' of a still, by its running number."""
-    k = int(re.findall(r"(\d+)\.jpg$", file)[0]) % 120
-    return "validation" if k < 12 else "unused" if k < 18 else "train"
+    """'validation' or 'train' of a still `<seed>-<number>.jpg`."""
+    return "validation" if int(file.split("-")[0]) in VALIDATION_SEEDS else "train"
 
 
 def lines(folders: list[pathlib.Path]):
@@ -40,7 +39,7 @@ def lines(folders: list[pathlib.Path]):
             except json.JSONDecodeError:
                 continue  # the line being written
             r["path"] = str(f.parent / r["file"])
-            if os.path.exists(r["path"]) and side(r["file"]) != "unused":
+            if os.path.exists(r["path"]):
                 yield r
 
 

@@ -17,7 +17,7 @@ from vehicle_loss import loss
 from vehicle_net import HEIGHT, STRIDES, WIDTH, VehicleNet, grid
 
 # Rendered streets teach footprints, real ones what a vehicle is and above all what is none
-SHARES = {"stills": 0.36, "elevated": 0.18, "roads": 0.18, "expressway": 0.08, "street-level": 0.04, "parking": 0.12, "empty": 0.08}
+SHARES = {"stills": 0.36, "elevated": 0.17, "roads": 0.15, "expressway": 0.08, "cctv-night-day": 0.06, "street-level": 0.04, "parking": 0.08, "empty": 0.06}
 
 
 class Stream(torch.utils.data.IterableDataset):

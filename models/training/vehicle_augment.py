@@ -7,7 +7,11 @@ import degrade
 # Share of pictures put together from four: a few hundred real views are learnt by heart otherwise, and one picture in four shows
 # the network much more background that is no vehicle
 MOSAIC = 0.4
-GUESSED = 0.15  # weight of a footprint that an earlier detector saw, beside a rendered one's 1
+GUESSED = 0.25  # weight of a footprint that an earlier detector saw, beside a rendered one's 1
+STRAIGHT = 0.6  # of one that was turned along its lane (lanes.py)
+# Many sets, and some cameras' second streams, squeeze a wide picture into a narrower one: cars look tall and their footprints short and steep there
+SQUEEZED, NARROWEST = 0.25, 0.56
+DIMMED = 0.1  # share of pictures as a camera without light sees them
 MIRROR = [1, 0, 3, 2]  # front left <-> front right, rear right <-> rear left
 
 
@@ -17,7 +21,12 @@ def view(rng, img, rec, size, scale_range):
     `quads` is N x 10 from here on: the footprint's corners, which end is nearer where that is known, the footprint's weight.
     """
     w, h = size
-    fit = min(w / rec["w"], h / rec["h"])
+    ratio = np.exp(rng.normal(0, 0.1))  # of the horizontal scale to the vertical one
+    if rec.get("squeezed", 1) > 1:
+        ratio *= rec["squeezed"] if rng.random() < 0.5 else 1
+    elif rng.random() < SQUEEZED:
+        ratio *= rng.uniform(NARROWEST, 0.9)
+    fit = min(w / (rec["w"] * ratio), h / rec["h"])
     # mostly the scale at which pictures are looked at in service, sometimes one vehicle much nearer: lorries and buses above all,
     # which pass close by and fill half a picture
     large = [b for b, c in zip(rec["boxes"], rec["cls"]) if c in (1, 2)]
@@ -26,14 +35,13 @@ def view(rng, img, rec, size, scale_range):
         b = pool[rng.integers(len(pool))]
         centre = np.array([(b[0] + b[2]) / 2, (b[1] + b[3]) / 2])
         want = np.exp(rng.uniform(np.log(w * 0.2), np.log(w * 1.1))) if pool is large else np.exp(rng.uniform(np.log(20), np.log(w * 0.5)))  # its longer side in the network's input
-        k = float(np.clip(want / max(b[2] - b[0], b[3] - b[1], 4), fit * 0.7, fit * 6.0))
+        k = float(np.clip(want / max((b[2] - b[0]) * ratio, b[3] - b[1], 4), fit * 0.7, fit * 6.0))
         target = np.array([rng.uniform(0.1, 0.9) * w, rng.uniform(0.1, 0.9) * h])
     else:
         k = fit * np.exp(rng.uniform(*np.log(scale_range)))
         centre = np.array([rec["w"], rec["h"]]) * rng.uniform(0.3, 0.7, 2)
         target = np.array([w, h]) * rng.uniform(0.4, 0.6, 2)
-    aspect = np.exp(rng.normal(0, 0.05))
-    kx, ky = k * aspect, k / aspect
+    kx, ky = k * ratio, k
     tx, ty = target[0] - kx * centre[0], target[1] - ky * centre[1]
     # no needless grey: a picture larger than the view covers it, a smaller one lies inside
     tx = float(np.clip(tx, min(0, w - kx * rec["w"]), max(0, w - kx * rec["w"])))
@@ -54,7 +62,7 @@ def view(rng, img, rec, size, scale_range):
     q = np.stack([q[..., 0] * m[0, 0] + m[0, 2], q[..., 1] * m[1, 1] + m[1, 2]], -1)
     if mirror:
         q = q[:, MIRROR]
-    return (out, *clip(boxes, rec["cls"], np.concatenate([q.reshape(-1, 8), rec["ends"][:, None], np.where(rec["sure"], 1, GUESSED)[:, None]], 1), ignore, w, h))
+    return (out, *clip(boxes, rec["cls"], np.concatenate([q.reshape(-1, 8), rec["ends"][:, None], np.where(rec["sure"], 1, np.where(rec["straight"], STRAIGHT, GUESSED))[:, None]], 1), ignore, w, h))
 
 
 def clip(boxes, cls, quads, ignore, w, h):
@@ -79,7 +87,7 @@ def clip(boxes, cls, quads, ignore, w, h):
 def tone(rng, img):
     f = img
     if rng.random() < 0.7:
-        gain = np.exp(rng.normal(0, 0.2)) * np.exp(rng.normal(0, 0.06, 3))
+        gain = np.exp(rng.normal(0, 0.2)) * np.exp(rng.normal(0, 0.06, 3)) * (rng.uniform(0.2, 0.6) if rng.random() < DIMMED / 0.7 else 1)
         table = np.clip(np.arange(256)[:, None] * gain + rng.normal(0, 8), 0, 255) / 255
         table = (255 * table ** np.exp(rng.normal(0, 0.2))).astype(np.uint8)
         f = cv2.LUT(f, table[:, None, :])

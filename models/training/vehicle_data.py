@@ -3,8 +3,8 @@
   python vehicle_data.py elevated roads street-level expressway parking empty stills
 
 One picture record: RGB at most 960 pixels wide (rendered stills 1280), boxes x1 y1 x2 y2, class (-1: some vehicle, class unknown), footprint
-quads (NaN where nobody knows), ignore boxes (neither vehicle nor background) and the weight of its background. `ends.py` adds which
-end of a vehicle without a footprint is nearer: 1 the rear, 0 the front.
+quads (NaN where nobody knows), ignore boxes (neither vehicle nor background), the weight of its background, and `squeezed`: how many
+times narrower than in nature its source made it. `ends.py` adds which end of a vehicle without a footprint is nearer: 1 the rear, 0 the front.
 """
 import json
 import sys
@@ -54,6 +54,7 @@ class Store:
             if "guesses" in r:
                 guesses = np.array([[np.nan] * 8 if q is None else q for q in r["guesses"]], np.float32).reshape(-1, 8)
                 r["quads"] = np.where(r["sure"][:, None], r["quads"], guesses)
+            r["straight"] = np.array(r.get("straight", [False] * len(r["boxes"])), bool)
             ends = np.array(r.get("ends", []), np.float32)
             r["ends"] = np.where(ends < 0, np.nan, ends) if len(ends) == len(r["boxes"]) else np.full(len(r["boxes"]), np.nan, np.float32)
 
@@ -128,7 +129,7 @@ def with_teacher(boxes, cls, seen):
     return boxes, cls, ignore
 
 
-def yolo_source(name, mapping, background):
+def yolo_source(name, mapping, background, **more):
     files = sorted((DATA / "vehicles" / name / "images").glob("*.jpg"))
     if isinstance(mapping, dict) and isinstance(next(iter(mapping)), str):
         names = (DATA / "vehicles" / name / "classes.txt").read_text().split()
@@ -143,7 +144,7 @@ def yolo_source(name, mapping, background):
         boxes, cls, ignore = with_teacher(boxes, cls, seen.get(f.name, []))
         val = is_validation(f"vehicles/{name}", f.name)
         truth = {"truth": {"boxes": own[0], "cls": own[1]}} if val else {}
-        w.add(f.name, img, val, boxes, cls, ignore=ignore, background=background, **truth)
+        w.add(f.name, img, val, boxes, cls, ignore=ignore, background=background, **truth, **more)
     w.close()
 
 
@@ -212,7 +213,7 @@ def main():
         if name == "elevated":
             yolo_source(name, ELEVATED, 1.0)
         elif name == "roads":
-            yolo_source(name, ROADS, 1.0)
+            yolo_source(name, ROADS, 1.0, squeezed=16 / 9)
         elif name == "expressway":
             yolo_source(name, EXPRESSWAY, 0.8)  # relabel.py fills in most of what its labels leave out
         elif name == "street-level":

@@ -136,5 +136,5 @@ def loss(raw_box, raw_cls, targets, points, strides, size):
     quality = quality.view(n, a)
     focal = torch.where(quality > 0, (prob - quality).abs() + 0.3, prob.pow(1.5))
     parts["obj"] = (F.binary_cross_entropy_with_logits(obj_logit, quality, reduction="none") * focal * weight).sum() / norm
-    total = parts["obj"] + parts["cls"] * 0.5 + parts["box"] * 5.0 + parts["quad"] * 1.5 + parts["axis"] + parts["end"] * 2.0
+    total = parts["obj"] + parts["cls"] * 0.5 + parts["box"] * 5.0 + parts["quad"] * 1.5 + parts["axis"] * 2.0 + parts["end"] * 2.0
     return total, {k: float(v.detach()) for k, v in parts.items()}

@@ -73,9 +73,15 @@ def random_light(rng: np.random.Generator) -> lights.Light:
     return replace(li, tint=tuple(float(v) for v in rng.uniform(0.95, 1.05, 3)))
 
 
-def random_camera(rng: np.random.Generator, lay: Layout, w: int, h: int) -> Camera:
-    """A mast on either side, looking at the berths or the road under any heading."""
-    if rng.random() < 0.45:  # a long lens along the row, as high-position cameras have
+def random_camera(rng: np.random.Generator, lay: Layout, w: int, h: int, low: float = 0.0) -> Camera:
+    """A mast on either side, looking at the berths or the road under any heading; a low pile in the share ``low`` of cases."""
+    kind = rng.random()
+    if kind < low:  # a low pile beside the road: lengths are foreshortened there as no mast ever sees them
+        tx, ty = float(rng.uniform(10, 40)), float(rng.uniform(0.5, lay.road_width - 0.5))
+        py = lay.road_width + float(rng.uniform(0.8, 2.5)) if rng.random() < 0.6 else float(rng.uniform(-3.0, -1.2))
+        dist = float(rng.uniform(5, 34)) * (1 if rng.random() < 0.5 else -1)
+        return Camera((tx + dist, py, float(rng.uniform(1.4, 4.2))), (tx, ty, 0.8), float(np.exp(rng.uniform(np.log(0.8), np.log(3.2)))) * w, w, h, float(rng.normal(0, 0.012)))
+    if kind < low + (1 - low) * 0.45:  # a long lens along the row, as high-position cameras have
         tx, ty = float(rng.uniform(24, 44)), float(rng.uniform(0.5, lay.bay_depth + 1.5))
         py = lay.road_width + float(rng.uniform(-0.5, 2.5)) if rng.random() < 0.8 else float(rng.uniform(-2.5, -0.5))
         dist = float(rng.uniform(18, 42))

@@ -33,7 +33,7 @@ VIEWS_PER_STREET = 4
 WIDTH, HEIGHT, OVER = 1280, 720, 1.25
 
 
-def _chunk(seed: int, chunk: int, count: int, out: Path, glyph_dir: Path) -> None:
+def _chunk(seed: int, chunk: int, count: int, sets: int, low: float, out: Path, glyph_dir: Path) -> None:
     rng = np.random.default_rng([seed, chunk])
     w, h = round(WIDTH * OVER), round(HEIGHT * OVER)
     glyphs = Glyphs(glyph_dir)
@@ -46,10 +46,10 @@ def _chunk(seed: int, chunk: int, count: int, out: Path, glyph_dir: Path) -> Non
             lay = random_layout(rng)
             r.street(build(lay, rng, glyphs, res=0.016, leaves=1300))
             for _ in range(VIEWS_PER_STREET):
-                camera, light = random_camera(rng, lay, w, h), random_light(rng)
+                camera, light = random_camera(rng, lay, w, h, low), random_light(rng)
                 if not r.light(camera, light, n_sky=14, n_sun=5, n_lamp=1, seed=int(rng.integers(1000)), blocked=0.10):
                     continue  # the mast stands in a tree
-                for _ in range(SETS_PER_VIEW):
+                for _ in range(sets):
                     if done >= count:
                         break
                     line = _still(r, pool, lay, camera, light, rng, out / f"{seed}-{chunk * CHUNK + done:05d}.jpg")
@@ -102,13 +102,15 @@ def main() -> None:
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("--seed", type=int, required=True)
     ap.add_argument("--count", type=int, required=True)
+    ap.add_argument("--sets", type=int, default=SETS_PER_VIEW, help="pictures a view: fewer show more streets and cameras, and take longer each")
+    ap.add_argument("--low", type=float, default=0.0, help="share of cameras on low piles")
     ap.add_argument("--out", type=Path, required=True)
     ap.add_argument("--glyphs", type=Path, default=Path("../shared/data/plates/glyphs"))
     ap.add_argument("--chunk", type=int, help=argparse.SUPPRESS)
     a = ap.parse_args()
     a.out.mkdir(parents=True, exist_ok=True)
     if a.chunk is not None:
-        _chunk(a.seed, a.chunk, min(CHUNK, a.count - a.chunk * CHUNK), a.out, a.glyphs)
+        _chunk(a.seed, a.chunk, min(CHUNK, a.count - a.chunk * CHUNK), a.sets, a.low, a.out, a.glyphs)
         return
     # one process a chunk: a fresh pool of vehicle models, and no driver memory grows over hours
     for k in range((a.count + CHUNK - 1) // CHUNK):
