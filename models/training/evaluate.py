@@ -29,6 +29,7 @@ from reader_data import MX, MY, PH, PW, canvas_from_corners, ccpd_corners, rgb, 
 import second_look
 from second_look import SURE
 from splits import is_validation
+from stills_data import VALIDATION_SEEDS
 from train_plates import quad_iou, targets
 from vehicle_augment import tone
 from vehicle_data import iou
@@ -390,8 +391,10 @@ def berths():
 
 
 def prepare(task):
-    """Caches of the validation pictures that are not there yet. Rendered stills are measured where somebody rendered them (BERTHWATCH_STILLS)."""
-    stills = any(d.is_dir() for d in STILLS)
+    """Caches of the validation pictures that are not there yet. Rendered stills are measured where somebody rendered those of validation (BERTHWATCH_STILLS)."""
+    stills = any(next(d.glob(f"{seed}-*.jpg"), None) for d in STILLS for seed in VALIDATION_SEEDS)
+    if not stills:
+        print(f"no rendered stills of seeds {sorted(VALIDATION_SEEDS)} in {', '.join(map(str, STILLS))}: nothing is measured on them", flush=True)
     wanted = {
         "vehicles": [(f"teacher-{n}.json", "teacher.py", n) for n in ("elevated", "roads", "expressway")]
         + [(f"vehicles-{n}.json", "vehicle_data.py", n) for n in ("elevated", "roads", "expressway", "parking")] + [("vehicles-stills.json", "vehicle_data.py", "stills")] * stills,

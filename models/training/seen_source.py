@@ -29,8 +29,9 @@ SAME = 0.5
 SCENE, SET = 0.65, 0.5   # likeness of two pictures of one camera by day or by night, and of all pictures of a set (splits_make.py)
 FIXED, FEWEST = 0.35, 8  # share of a camera's pictures in which a thing that stays is seen, of at least so many pictures
 
+
 def looks(run, rgb):
-    """Boxes with scores and classes of every view of a picture, in its pixels, and for each view the regions it took in."""
+    """(boxes, scores, classes) of each view of a picture, in the picture's pixels."""
     h, w = rgb.shape[:2]
     out = []
     for share, mirrored in VIEWS:
