@@ -99,7 +99,7 @@ export class Demo {
   async verdict(): Promise<Verdict & { city: CityState }> {
     const city = await this.city();
     const now = Date.now();
-    const expected = this.#scenes.flatMap((scene) => expectedVisits(scene, this.#timelines.get(scene.deviceId) as Timeline, now, SETTLE_MS));
+    const expected = this.#scenes.flatMap((scene) => expectedVisits(scene, this.#timelines.get(scene.deviceId) as Timeline, now, SETTLE_MS, this.#options.loop));
     return { ...judge(expected, city), city };
   }
 

@@ -69,6 +69,13 @@ describe('expectedVisits', () => {
       { lotCode: 'L1', berthNumber: '101', plate: '鲁B12345', entered: moment(50_000), stood: false, left: null },
     ]);
   });
+
+  it('expects nothing of the last pictures that a clip without loops shows again and again', () => {
+    const timeline = new Timeline(25);
+    timeline.add({ at: START, position: 0 });
+    timeline.add({ at: START + 60_000, position: 1500 });
+    expect(expectedVisits(scene, timeline, START + 60_000, 5_000, false).map((visit) => visit.berthNumber)).toEqual(['101', '102']);
+  });
 });
 
 describe('judge', () => {

@@ -45,9 +45,10 @@ const PICTURES = { 1: 3, 2: 4 } as const;
 
 /**
  * The visits that must have been delivered by `until` (Unix ms): those whose enter, and leave if it happened, lie `marginMs`
- * before it. A looping clip goes on where it began, so a vehicle parked at its end is the one parked at its start.
+ * before it. A looping clip goes on where it began, so a vehicle parked at its end is the one parked at its start; one that does
+ * not `loop` shows its last pictures again and again, in which nothing happens.
  */
-export function expectedVisits(scene: Scene, timeline: Timeline, until: number, marginMs: number): ExpectedVisit[] {
+export function expectedVisits(scene: Scene, timeline: Timeline, until: number, marginMs: number, loop = true): ExpectedVisit[] {
   const { truth } = scene;
   const [reach, confirm] = [(OUTAGE_REACH_MS * truth.fps) / 1000, (CONFIRM_MS * truth.fps) / 1000];
   /** From when it happened, and until when it may have been hidden by others. */
@@ -56,12 +57,12 @@ export function expectedVisits(scene: Scene, timeline: Timeline, until: number, 
     return span === null || visible === null || visible.to > until - marginMs ? null : { from: span.from, to: Math.max(span.to, visible.to) };
   };
   const visits: ExpectedVisit[] = [];
-  const loops = Math.floor(Math.max(0, timeline.shownTo) / truth.frames) + 1;
-  for (let loop = 0; loop < loops; loop++) {
+  const rounds = loop ? Math.floor(Math.max(0, timeline.shownTo) / truth.frames) + 1 : 1;
+  for (let round = 0; round < rounds; round++) {
     for (const visit of truth.visits) {
       const stood = visit.enteredFrame === null;
-      if (stood && loop > 0) continue;
-      const entered = stood ? standing(timeline, truth.fps) : shown(loop * truth.frames + (visit.enteredFrame ?? 0), loop * truth.frames + (visit.enterSeenFrame ?? 0));
+      if (stood && round > 0) continue;
+      const entered = stood ? standing(timeline, truth.fps) : shown(round * truth.frames + (visit.enteredFrame ?? 0), round * truth.frames + (visit.enterSeenFrame ?? 0));
       if (entered === null) continue;
       visits.push({
         lotCode: scene.lotCode,
@@ -69,7 +70,7 @@ export function expectedVisits(scene: Scene, timeline: Timeline, until: number, 
         plate: truth.vehicles.find((vehicle) => vehicle.id === visit.vehicle)?.plate?.text ?? '无车牌',
         entered,
         stood,
-        left: visit.leftFrame === null ? null : shown(loop * truth.frames + visit.leftFrame, loop * truth.frames + (visit.leaveSeenFrame ?? visit.leftFrame)),
+        left: visit.leftFrame === null ? null : shown(round * truth.frames + visit.leftFrame, round * truth.frames + (visit.leaveSeenFrame ?? visit.leftFrame)),
       });
     }
   }
