@@ -102,7 +102,8 @@ def main():
             dropped += fewer
             boxes, cls, ignore, added = completed(r["boxes"], r["cls"], ignore, list(zip(b, v, c)), np.array(nothing.get(r["file"], [])) * r["scale"])
             out.update(boxes=boxes, cls=[int(k) for k in cls], ignore=ignore, quads=out["quads"] + [None] * added, completed=True)
-            out.pop("guesses", None)  # one a box: footprints_seen.py says them anew
+            for one_a_box in ("guesses", "straight"):  # footprints_seen.py says them anew
+                out.pop(one_a_box, None)
             out.pop("ends", None)
             total += added
             pictures += 1

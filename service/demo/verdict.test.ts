@@ -63,7 +63,7 @@ describe('expectedVisits', () => {
     const timeline = new Timeline(25);
     timeline.add({ at: START, position: 0 });
     timeline.add({ at: START + 60_000, position: 1500 });
-    expect(expectedVisits(scene, timeline, START + 60_000, 5_000)).toEqual([
+    expect(expectedVisits(scene, timeline, START + 60_000, 5_000, true)).toEqual([
       { lotCode: 'L1', berthNumber: '101', plate: '鲁B12345', entered: moment(10_000), stood: false, left: { from: START + 30_000, to: START + 32_000 } },
       { lotCode: 'L1', berthNumber: '102', plate: '无车牌', entered: { from: START - 30_000, to: START + 30_000 }, stood: true, left: null },
       { lotCode: 'L1', berthNumber: '101', plate: '鲁B12345', entered: moment(50_000), stood: false, left: null },

@@ -48,7 +48,7 @@ const PICTURES = { 1: 3, 2: 4 } as const;
  * before it. A looping clip goes on where it began, so a vehicle parked at its end is the one parked at its start; one that does
  * not `loop` shows its last pictures again and again, in which nothing happens.
  */
-export function expectedVisits(scene: Scene, timeline: Timeline, until: number, marginMs: number, loop = true): ExpectedVisit[] {
+export function expectedVisits(scene: Scene, timeline: Timeline, until: number, marginMs: number, loop: boolean): ExpectedVisit[] {
   const { truth } = scene;
   const [reach, confirm] = [(OUTAGE_REACH_MS * truth.fps) / 1000, (CONFIRM_MS * truth.fps) / 1000];
   /** From when it happened, and until when it may have been hidden by others. */
