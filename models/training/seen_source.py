@@ -26,7 +26,7 @@ VIEWS = ((1.0, False), (1.0, True), (0.62, False), (0.62, True))  # share of the
 SURE, LIKELY, HALF = 0.42, 0.25, 0.1    # mean of the detector's scores over the views
 TEACHER_LIKELY, TEACHER_HALF = 0.35, 0.2
 SAME = 0.5
-SCENE, SET = 0.65, 0.5   # likeness of two pictures of one camera by day or by night, and of all pictures of a set (splits_make.py)
+SCENE = 0.5              # likeness of two pictures of one scene (splits_make.py); 0.65 parts days from nights, and in so small groups queues count as fixed
 FIXED, FEWEST = 0.35, 8  # share of a camera's pictures in which a thing that stays is seen, of at least so many pictures
 
 
@@ -144,7 +144,7 @@ def main():
                 print(name, i + 1, "of", len(files), "pictures seen", flush=True)
         scenes = [(scene, fixtures([told[f] for f in scene])) for scene in scene_groups(name, SCENE)]
         captions = in_several([stays for _, stays in scenes])
-        known = {f: [(np.array(b), False) for b in boxes] for f, boxes in no_vehicles(name, SET).items()}
+        known = {f: [(np.array(b), False) for b in boxes] for f, boxes in no_vehicles(name, SCENE).items()}
         fixed = {f: stays + captions + known.get(f, []) for scene, stays in scenes for f in scene}
         w, vehicles = Writer(name, len(files) * WIDEST * WIDEST * 3), 0
         for f in files:
