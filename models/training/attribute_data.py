@@ -66,7 +66,7 @@ def main():
     known = TRAINING / "labels" / "vehicle-attributes.json"
     for v in json.loads(known.read_text(encoding="utf-8")) if known.exists() else []:
         folder, name = v["file"].split("/images/")
-        add("real", cv2.imread(str(DATA / v["file"])), v["box"], TYPES.index(v["type"]) if v.get("type") else -1, COLOURS.index(v["colour"]),
+        add("real", cv2.imread(str(DATA / v["file"])), v["box"], TYPES.index(v["type"]) if v.get("type") else -1, COLOURS.index(v["colour"]) if v.get("colour") else -1,
             VIEWS.index(v["view"]) if v.get("view") else -1, is_validation(folder, name))
     seen = {v["file"]: COLOURS.index(v["colour"]) for v in json.loads((TRAINING / "labels" / "type-colours.json").read_text(encoding="utf-8"))}
     for folder, kind in FOLDERS.items():

@@ -10,6 +10,7 @@ import torch
 import loop
 from blocks import MEAN, STD
 from detection_eval import evaluate, torch_runner
+from paste import Cutouts
 from paths import scratch
 from vehicle_augment import sample
 from vehicle_data import Store
@@ -17,7 +18,9 @@ from vehicle_loss import loss
 from vehicle_net import HEIGHT, STRIDES, WIDTH, VehicleNet, grid
 
 # Rendered streets teach footprints, real ones what a vehicle is and above all what is none
-SHARES = {"stills": 0.36, "elevated": 0.17, "roads": 0.15, "expressway": 0.08, "cctv-night-day": 0.06, "street-level": 0.04, "parking": 0.08, "empty": 0.06}
+SHARES = {"stills": 0.33, "elevated": 0.16, "roads": 0.14, "expressway": 0.08, "places": 0.08, "cctv-night-day": 0.05, "street-level": 0.06, "parking": 0.07, "empty": 0.05}
+# Share of a source's pictures that get vehicles of other places (paste.py)
+PASTED = {"elevated": 0.4, "roads": 0.4, "expressway": 0.4, "places": 0.6, "street-level": 0.2, "parking": 0.1, "stills": 0.15}
 
 
 class Stream(torch.utils.data.IterableDataset):
@@ -30,11 +33,13 @@ class Stream(torch.utils.data.IterableDataset):
         train = {n: s.split(False) for n, s in stores.items()}
         names, p = list(self.names), np.array(list(self.names.values()))
         p /= p.sum()
+        cutouts = Cutouts() if scratch("cutouts.npz").exists() else None
 
         def pick(g):
             n = names[g.choice(len(p), p=p)]
             r = train[n][g.integers(len(train[n]))]
-            return stores[n].picture(r), r
+            img = stores[n].picture(r)
+            return cutouts.add(g, img, r) if cutouts and g.random() < PASTED.get(n, 0) else (img, r)
         while True:
             items = [sample(rng, pick, self.size) for _ in range(self.batch)]
             x = torch.from_numpy(np.stack([i[0] for i in items])).permute(0, 3, 1, 2)
