@@ -36,7 +36,7 @@ def holes(r):
 
 
 def emptied(pictures, masks):
-    """(the place without what stands on it, mask of what nobody knows, brightness each picture was taken to have) of RGB pictures of one place in like light."""
+    """(the place without what stands on it, mask of what nobody knows, by what each picture is multiplied to be as light as it) of RGB pictures of one place in like light."""
     light = np.array([np.median(p[~m], 0) if (~m).any() else np.median(p.reshape(-1, 3), 0) for p, m in zip(pictures, masks)])
     level = np.median(light, 0)
     stack = np.stack([p.astype(np.float32) * (level / np.maximum(of, 8)) for p, of in zip(pictures, light)]).astype(np.float32)

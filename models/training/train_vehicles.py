@@ -97,7 +97,7 @@ def main():
     def validate(net, quick):
         scored = {n: evaluate(torch_runner(net), stores[n], r, 20 if quick else None) for n, r in watch.items()}
         return {n: {k: v for k, v in r.items() if not quick or k in ("ap50", "heading10", "cornerError")} for n, r in scored.items()}
-    print("sources", names, flush=True)
+    print("sources", names, "" if scratch("cutouts.npz").exists() else "without pasted vehicles (places.py)", flush=True)
     training.run(lambda seed: loop.batches(Stream(names, a.batch, a.size, seed)), step, validate)
 
 
