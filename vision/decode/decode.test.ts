@@ -83,6 +83,23 @@ describe('decodeUnits', () => {
     expect(runsOf(units, [8, 2, 9]).map((r) => [r.from, r.to])).toEqual([[0, 2], [6, 9]]);
   });
 
+  it('keeps a picture as it is while its visitor waits and others are decoded', async () => {
+    const [pattern, red] = [clip('pattern-h264'), clip('red')];
+    const sum = (plane: Uint8Array): number => plane.reduce((a, b) => a + b, 0);
+    let release = (): void => undefined;
+    const held = new Promise<void>((resolve) => (release = resolve));
+    const sums: number[] = [];
+    const slow = decodeUnits(pattern, [0], async ({ picture }) => {
+      sums.push(sum(picture.y));
+      await held;
+      sums.push(sum(picture.y));
+    });
+    await decodeUnits(red, [0, 1], () => undefined);
+    release();
+    expect(await slow).toEqual([]);
+    expect(sums[1]).toBe(sums[0]);
+  });
+
   it('reports what has no keyframe before it', async () => {
     const units = clip('pattern-h264').slice(1);
     const { seen, missing } = await decode(units, [0, 3, 6]);

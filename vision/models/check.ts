@@ -4,9 +4,10 @@ import { InferenceSession } from 'onnxruntime-node';
 import { BerthwatchError, messageOf } from '../../base/errors.js';
 import { seededRandom } from '../../base/fuzz-target.js';
 import { silentLogger } from '../../base/logger.js';
-import { readCharset, readManifest, readModelFile, type ModelEntry, type PlatesModel } from './manifest.js';
+import { readCharset, readManifest, readModelFile, type ModelEntry } from './manifest.js';
 import { nearInput } from './plate-finder.js';
 import { ModelSession, type Output } from './session.js';
+import { shapedInput } from './sized-run.js';
 import { decodeYolox } from './yolox.js';
 
 /** What `berthwatch models check` found out about one model. */
@@ -75,7 +76,7 @@ async function tryOut(session: ModelSession, charset: number, problems: string[]
       break;
     }
   }
-  if (session.entry.task === 'plates') await trySizes(session as ModelSession<PlatesModel>, problems);
+  await trySizes(session, problems);
   // Processor time: what other programs on the machine take is no cost of the network.
   const times: number[] = [];
   for (let i = 0; i < RUNS; i++) {
@@ -87,17 +88,25 @@ async function tryOut(session: ModelSession, charset: number, problems: string[]
   return Math.min(...times);
 }
 
-/** A plate network with a `sizeStep` is given smaller pictures, too: half as large for second looks, and as narrow or as low as a crop. */
-async function trySizes(session: ModelSession<PlatesModel>, problems: string[]): Promise<void> {
-  const { input, sizeStep } = session.entry;
-  if (sizeStep === undefined) return;
-  for (const { width, height } of [nearInput(input, sizeStep), { width: sizeStep, height: input.height }, { width: input.width, height: sizeStep }]) {
-    const what = `on a picture of ${width}x${height}, which its sizeStep of ${sizeStep} promises to take`;
+/** Sizes that a network with a `sizeStep` is given beside its input's own. */
+function otherSizes(entry: ModelEntry): { width: number; height: number }[] {
+  if (!('sizeStep' in entry) || entry.sizeStep === undefined) return [];
+  const { input, sizeStep } = entry;
+  // Second looks at plates have half the size, and crops may be as narrow or as low as a step.
+  if (entry.task === 'plates') return [nearInput(input, sizeStep), { width: sizeStep, height: input.height }, { width: input.width, height: sizeStep }];
+  const shapes = [{ width: 960, height: 960 }, { width: 540, height: 960 }, { width: 1920, height: 540 }];
+  return shapes.map((shape) => shapedInput(shape, { x: 0, y: 0, ...shape }, input, sizeStep));
+}
+
+async function trySizes(session: ModelSession, problems: string[]): Promise<void> {
+  const { entry } = session;
+  for (const { width, height } of otherSizes(entry)) {
+    const what = `on a picture of ${width}x${height}, which its sizeStep promises to take`;
     try {
       const [output] = await session.run(1, (tensor) => void tensor.fill(0.45), { width, height });
-      problems.push(...checkOutputs(session.entry, output as Map<string, Output>, 0).map((problem) => `${what}: ${problem}`));
+      problems.push(...checkOutputs({ ...entry, input: { ...entry.input, width, height } } as ModelEntry, output as Map<string, Output>, 0).map((problem) => `${what}: ${problem}`));
     } catch (error) {
-      problems.push(`${what}: ${messageOf(error)}; leave sizeStep out, and it gets pictures of ${input.width}x${input.height} only`);
+      problems.push(`${what}: ${messageOf(error)}; leave sizeStep out, and it gets pictures of ${entry.input.width}x${entry.input.height} only`);
     }
   }
 }

@@ -73,6 +73,8 @@ const vehiclesSchema = z.strictObject({
    * sum of car, bus and truck. `independent`: each class has its own (sigmoid, YOLOX), so it is the largest of them.
    */
   scoreKind: z.enum(['exclusive', 'independent']).default('exclusive'),
+  /** The network takes any multiple of this as height and width: pictures of another shape come in without padding, with as many pixels as the input has. */
+  sizeStep: positive.optional(),
   thresholds: z.strictObject({ score: probability, nms: probability.default(0.5) }),
 });
 

@@ -6,7 +6,7 @@ import { ctcGreedy } from './ctc.js';
 import type { ModelInput, ReaderModel, VehiclesModel } from './manifest.js';
 import { averaged, suppress, type Detection } from './nms.js';
 import { assignPlates } from './plate-assignment.js';
-import { closeUp, nearInput, peaks, plausible, withoutPadding } from './plate-finder.js';
+import { closeUp, nearInput, peaks, plausible } from './plate-finder.js';
 import { fillFromBands, plateBands, subQuad } from './rectify.js';
 import { detectionRegions, REGION_DEFAULTS } from './regions.js';
 import { channelScales, fillFromBox, placeInput, toPicture, writePlanes } from './tensor.js';
@@ -322,24 +322,6 @@ describe('plates', () => {
     // 60 picture pixels of plate become 90 of the input.
     expect((60 * 256) / crop.width).toBeCloseTo(90, 6);
     expect(crop.width / crop.height).toBeCloseTo(256 / 192, 6);
-  });
-
-  it('are looked for in no more of an input than the crop fills, and just as large', () => {
-    const whole = input({ width: 256, height: 192 });
-    const scene = { width: 1920, height: 1080 };
-    fc.assert(
-      fc.property(fc.integer({ min: 60, max: 1500 }), fc.integer({ min: 60, max: 900 }), (width, height) => {
-        const crop = { x: 100, y: 60, width, height };
-        const least = withoutPadding(scene, crop, whole, 32);
-        expect([least.width % 32, least.height % 32]).toEqual([0, 0]);
-        expect(least.width <= 256 && least.height <= 192 && (least.width === 256 || least.height === 192)).toBe(true);
-        const [before, after] = [placeInput(scene, crop, whole), placeInput(scene, crop, least)];
-        expect([after.target.width, after.target.height]).toEqual([before.target.width, before.target.height]);
-        // Half a pixel may have been rounded away.
-        expect(Math.max(least.width - after.target.width, least.height - after.target.height)).toBeLessThanOrEqual(32);
-      }),
-    );
-    expect(withoutPadding(scene, { x: 0, y: 0, width: 100, height: 400 }, whole, undefined)).toBe(whole);
   });
 
   it('are looked at again in an input of half the size, where the network takes it', () => {

@@ -3,7 +3,8 @@ import type { Picture } from '../decode/picture.js';
 import type { ModelInput, PlatesModel } from './manifest.js';
 import { assignPlates, type FoundPlate } from './plate-assignment.js';
 import type { ModelSession } from './session.js';
-import { fillFromBox, placeInput, type InputMapping } from './tensor.js';
+import { runOnBoxes, withoutPadding } from './sized-run.js';
+import { placeInput, type InputMapping } from './tensor.js';
 import { part, quadAt } from './vehicle-detector.js';
 
 /** The box with a margin on every side, clipped to the picture by the cut itself. */
@@ -64,34 +65,8 @@ export function closeUp(plate: { corners: Quad; inputWidth: number }, input: { w
 /** The plates of each crop, best first. */
 async function search(session: ModelSession<PlatesModel>, picture: Picture, crops: readonly Box[], input: ModelInput = session.entry.input): Promise<FoundPlate[][]> {
   const { entry } = session;
-  const found: FoundPlate[][] = crops.map(() => []);
-  const sizes = new Map<string, { size: ModelInput; members: number[] }>();
-  for (const [i, crop] of crops.entries()) {
-    const size = withoutPadding(picture, crop, input, entry.sizeStep);
-    const key = `${size.width}x${size.height}`;
-    const group = sizes.get(key) ?? { size, members: [] };
-    sizes.set(key, group);
-    group.members.push(i);
-  }
-  for (const { size, members } of sizes.values()) {
-    const mappings: InputMapping[] = [];
-    const outputs = await session.run(members.length, (tensor, slot, k) => {
-      mappings[k] = fillFromBox(tensor, slot, picture, crops[members[k] as number] as Box, size);
-    }, size);
-    for (const [k, output] of outputs.entries()) {
-      found[members[k] as number] = peaks(part(entry, output, entry.outputs.scores).data, part(entry, output, entry.outputs.corners).data, mappings[k] as InputMapping, entry.thresholds.score);
-    }
-  }
-  return found;
-}
-
-/** The input without the padding that a crop of another shape would leave: the crop comes in just as large, and no work is done on grey. Exported for tests. */
-export function withoutPadding(picture: { width: number; height: number }, crop: Box, input: ModelInput, sizeStep: number | undefined): ModelInput {
-  if (sizeStep === undefined || input.resize !== 'letterbox') return input;
-  const { cut } = placeInput(picture, crop, input);
-  const scale = Math.min(input.width / cut.width, input.height / cut.height);
-  const least = (length: number, most: number): number => Math.min(most, Math.ceil((length * scale) / sizeStep) * sizeStep);
-  return { ...input, width: least(cut.width, input.width), height: least(cut.height, input.height) };
+  const looks = await runOnBoxes(session, picture, crops, (crop) => withoutPadding(picture, crop, input, entry.sizeStep));
+  return looks.map(({ output, mapping }) => peaks(part(entry, output, entry.outputs.scores).data, part(entry, output, entry.outputs.corners).data, mapping, entry.thresholds.score));
 }
 
 /** The best plate of a heat map, and the next ones that are elsewhere. Exported for tests. */

@@ -5,7 +5,8 @@ import type { VehicleClass } from '../observation.js';
 import type { VehiclesModel } from './manifest.js';
 import { averaged, GROUP, suppress, type Detection } from './nms.js';
 import type { ModelSession, Output } from './session.js';
-import { fillFromBox, toPicture, type InputMapping } from './tensor.js';
+import { runOnBoxes, shapedInput } from './sized-run.js';
+import { toPicture, type InputMapping } from './tensor.js';
 import { decodeYolox } from './yolox.js';
 
 /** A vehicle that pokes out of a region by this many picture pixels or less was cut by the region's edge. */
@@ -16,26 +17,25 @@ const WITH_FOOTPRINT = new Set(['car', 'bus', 'truck']);
 
 /** Finds vehicles, two-wheelers and persons in regions of the picture. Best first. */
 export async function detectVehicles(session: ModelSession<VehiclesModel>, picture: Picture, regions: readonly Box[]): Promise<Detection[]> {
-  const mappings: InputMapping[] = [];
-  const outputs = await session.run(regions.length, (tensor, slot, i) => {
-    mappings[i] = fillFromBox(tensor, slot, picture, regions[i] as Box, session.entry.input);
-  });
-  const found = outputs.flatMap((output, i) => {
+  const { entry } = session;
+  const looks = await runOnBoxes(session, picture, regions, (region) => shapedInput(picture, region, entry.input, entry.sizeStep));
+  const found = looks.flatMap(({ output, mapping, size }, i) => {
     const region = regions[i] as Box;
-    const detections = readDetections(session.entry, output, mappings[i] as InputMapping, picture);
+    const detections = readDetections(entry, output, mapping, picture, size);
     return regions.length === 1 ? detections : detections.map((d) => demoteCut(d, region, picture));
   });
-  return averaged(suppress(found, session.entry.thresholds.nms), found);
+  return averaged(suppress(found, entry.thresholds.nms), found);
 }
 
-/** One region's tensors as detections in picture pixels, above the score threshold; boxes clipped to the picture. */
+/** One region's tensors as detections in picture pixels, above the score threshold; boxes clipped to the picture. `size`: of the input it came in. */
 export function readDetections(
   model: VehiclesModel,
   output: ReadonlyMap<string, Output>,
   mapping: InputMapping,
   picture: { width: number; height: number },
+  size: { width: number; height: number } = model.input,
 ): Detection[] {
-  const { boxes, scores, quads } = candidates(model, output);
+  const { boxes, scores, quads } = candidates(model, output, size);
   const classes = model.classes.length;
   const count = boxes.data.length / 4;
   if (scores.data.length !== count * classes || (quads && quads.data.length !== count * 8)) {
@@ -65,9 +65,9 @@ function reaches(scores: Float32Array, from: number, classes: number, least: num
 }
 
 /** A family's outputs as boxes, scores and footprints in pixels of the input. @throws BerthwatchError bad-input */
-export function candidates(model: VehiclesModel, output: ReadonlyMap<string, Output>): { boxes: Output; scores: Output; quads: Output | null } {
+export function candidates(model: VehiclesModel, output: ReadonlyMap<string, Output>, size: { width: number; height: number }): { boxes: Output; scores: Output; quads: Output | null } {
   const { outputs } = model;
-  if ('predictions' in outputs) return { ...decodeYolox(part(model, output, outputs.predictions), model.input, model.strides, model.classes.length), quads: null };
+  if ('predictions' in outputs) return { ...decodeYolox(part(model, output, outputs.predictions), size, model.strides, model.classes.length), quads: null };
   return {
     boxes: part(model, output, outputs.boxes),
     scores: part(model, output, outputs.scores),

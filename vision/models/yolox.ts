@@ -1,5 +1,4 @@
 import { BerthwatchError } from '../../base/errors.js';
-import type { ModelInput } from './manifest.js';
 import type { Output } from './session.js';
 
 /**
@@ -8,7 +7,7 @@ import type { Output } from './session.js';
  * @returns boxes [A,4] x0 y0 x1 y1, scores [A,classes]
  * @throws BerthwatchError bad-input where rows and columns do not fit input, strides and classes
  */
-export function decodeYolox(predictions: Output, input: Pick<ModelInput, 'width' | 'height'>, strides: readonly number[], classes: number): { boxes: Output; scores: Output } {
+export function decodeYolox(predictions: Output, input: { width: number; height: number }, strides: readonly number[], classes: number): { boxes: Output; scores: Output } {
   const columns = 5 + classes;
   const cells = strides.reduce((sum, stride) => sum + Math.floor(input.width / stride) * Math.floor(input.height / stride), 0);
   if (predictions.data.length !== cells * columns) {
