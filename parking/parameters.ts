@@ -41,6 +41,10 @@ export interface ParkingParameters {
   restRadiusPixels: number;
   /** …and the finest wander that is told from rest when the measurements are quiet. */
   restFloor: number;
+  /** From this many sightings on their scatter says what wander is; */
+  restScatterLooks: number;
+  /** …of fewer, what moves no faster than this within `restRadius` rests, metres a second. */
+  restCreep: number;
   /** A wrong position or a miss of at most this long does not break a rest. */
   restGapSeconds: number;
   /** Share of the parked vehicle's box that nearer vehicles must cover so that missing it proves nothing. */
@@ -83,6 +87,8 @@ export const DEFAULT_PARAMETERS: ParkingParameters = {
   restRadius: 0.5,
   restRadiusPixels: 4,
   restFloor: 0.03,
+  restScatterLooks: 4,
+  restCreep: 0.2,
   restGapSeconds: 2.2,
   hiddenShare: 0.35,
   blindSeconds: 120,

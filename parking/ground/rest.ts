@@ -27,6 +27,9 @@ const median = (values: number[]): number => {
   return sorted.length % 2 ? (sorted[mid] as number) : ((sorted[mid - 1] as number) + (sorted[mid] as number)) / 2;
 };
 
+/** Metres between two places that can be compared; else nothing is known, and it is far. */
+const metresBetween = (a: Place | null | undefined, b: Place | null | undefined): number => (a && b && a.measured === b.measured ? Math.hypot(a.at[0] - b.at[0], a.at[1] - b.at[1]) : Infinity);
+
 function placeOf(ground: BerthGround, sample: Sample): Place | null {
   const quad = toGround(ground, sample.quad ? quadOf(sample.quad) : groundOfBox(boxOf(sample.box)));
   return quad && { measured: sample.quad !== null, at: centroid(quad) };
@@ -67,6 +70,8 @@ export function restAtEnd(ground: BerthGround, samples: readonly Sample[], p: Pa
   const distance = (q: Point): number => Math.hypot(q[0] - middle[0], q[1] - middle[1]);
   // Depth is measured worse than width, so the scatter is nearly one-dimensional: 4.5 medians are about three standard deviations.
   const limit = Math.min(radius, Math.max(p.restFloor, 4.5 * median(at.map(distance))));
+  // Of few sightings two may agree by chance, and a third that wandered would pass for motion: there speed decides.
+  const few = at.length < p.restScatterLooks;
   /** True at rest, false away, null where nothing can be said. */
   const resting = (i: number, bound: number): boolean | null => {
     const place = places[i];
@@ -80,7 +85,8 @@ export function restAtEnd(ground: BerthGround, samples: readonly Sample[], p: Pa
   let inferredLooks = 0;
   for (let i = samples.length - 1; i >= 0; i--) {
     const sample = samples[i] as Sample;
-    const within = resting(i, limit);
+    const crept = few && resting(i, radius) === true && metresBetween(places[i], places[first]) * 1000 <= p.restCreep * ((samples[first] as Sample).t - sample.t);
+    const within = crept || resting(i, limit);
     if (within === true) {
       first = i;
       looks += 1;
