@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -17,6 +17,13 @@ describe('listInputs', () => {
     for (const name of ['z.JPG', 'a.png', 'notes.txt', 'b/one.mp4']) await writeFile(join(folder, name), 'x');
   });
   afterEach(() => rm(folder, { recursive: true, force: true }));
+
+  it('follows links to files, and none that lead nowhere or to folders', async () => {
+    await symlink(join(folder, 'a.png'), join(folder, 'b', 'link.png'));
+    await symlink(join(folder, 'gone.png'), join(folder, 'b', 'dead.png'));
+    await symlink(folder, join(folder, 'b', 'round.png'));
+    expect((await listInputs([join(folder, 'b')])).map((f) => f.path.slice(folder.length + 1))).toEqual(['b/link.png', 'b/one.mp4']);
+  });
 
   it('takes pictures and videos of folders in order, and passes over the rest', async () => {
     const found = await listInputs([folder]);

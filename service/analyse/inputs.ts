@@ -18,8 +18,8 @@ const kindOf = (path: string): InputFile['kind'] | null => {
 };
 
 /**
- * The files that paths stand for: themselves, or what lies in folders below them, in order of name; other files in folders are
- * passed over, a path that is itself no picture or video is an error.
+ * The files that paths stand for: themselves, or what lies in folders below them, in order of name, links to files included (links to
+ * folders could lead in circles); other files in folders are passed over, a path that is itself no picture or video is an error.
  * @throws BerthwatchError not-found, bad-input
  */
 export async function listInputs(paths: readonly string[]): Promise<InputFile[]> {
@@ -39,6 +39,8 @@ export async function listInputs(paths: readonly string[]): Promise<InputFile[]>
   return found;
 }
 
+const leadsToFile = (path: string): Promise<boolean> => stat(path).then((s) => s.isFile(), () => false);
+
 async function walk(folder: string, found: InputFile[]): Promise<void> {
   let entries: Dirent[];
   try {
@@ -50,6 +52,6 @@ async function walk(folder: string, found: InputFile[]): Promise<void> {
     const path = join(folder, entry.name);
     const kind = kindOf(entry.name);
     if (entry.isDirectory()) await walk(path, found);
-    else if (entry.isFile() && kind !== null) found.push({ path, kind });
+    else if (kind !== null && (entry.isFile() || (entry.isSymbolicLink() && (await leadsToFile(path))))) found.push({ path, kind });
   }
 }
