@@ -9,6 +9,7 @@ import { healthOf } from '../health/health.js';
 import { lookAt } from '../health/look.js';
 import { classifyVehicles, impliedAttributes } from '../models/attributes.js';
 import { lookAtBerths, uncovered } from '../models/berths.js';
+import { provesVehicle } from '../models/doubtful.js';
 import { loadManifest, type AttributesModel, type BerthsModel, type ModelEntry, type PlatesModel, type ReaderModel, type VehiclesModel } from '../models/manifest.js';
 import type { Detection } from '../models/nms.js';
 import { findPlates } from '../models/plate-finder.js';
@@ -171,8 +172,15 @@ export class Eyes {
     const session = this.#vehicles as ModelSession<VehiclesModel>;
     const { width, height } = session.entry.input;
     const regions = detectionRegions(picture, berths, { ...REGION_DEFAULTS, inputWidth: width, inputHeight: height });
-    const found = await this.#timedAsync(times, 'detect', regions.length, () => detectVehicles(session, picture, regions));
-    const plates = await this.#readPlates(picture, found, berths, times);
+    const seen = await this.#timedAsync(times, 'detect', regions.length, () => detectVehicles(session, picture, regions));
+    const plates = await this.#readPlates(picture, seen.found, berths, times);
+    const proofs = await this.#readPlates(picture, seen.doubtful, berths, times);
+    const found = [...seen.found];
+    for (const [vehicle, plate] of proofs) {
+      if (!provesVehicle(plate, seen.found)) continue;
+      found.push(vehicle);
+      plates.set(vehicle, plate);
+    }
     const motor = found.filter(isMotor);
     const known = this.#attributes;
     const attributes = known && motor.length > 0 ? await this.#timedAsync(times, 'attributes', motor.length, () => classifyVehicles(known, picture, motor)) : motor.map((d) => impliedAttributes(d.class));

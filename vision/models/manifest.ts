@@ -75,7 +75,12 @@ const vehiclesSchema = z.strictObject({
   scoreKind: z.enum(['exclusive', 'independent']).default('exclusive'),
   /** The network takes any multiple of this as height and width: pictures of another shape come in without padding, with as many pixels as the input has. */
   sizeStep: positive.optional(),
-  thresholds: z.strictObject({ score: probability, nms: probability.default(0.5) }),
+  thresholds: z.strictObject({
+    score: probability,
+    nms: probability.default(0.5),
+    /** A large motor vehicle below `score` counts from here on where its plate is read so surely that one reading is believed. Absent: none does. */
+    withPlate: probability.optional(),
+  }),
 });
 
 const platesSchema = z.strictObject({

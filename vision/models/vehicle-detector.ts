@@ -2,6 +2,7 @@ import type { Box, Point, Quad } from '../../base/geometry.js';
 import { BerthwatchError } from '../../base/errors.js';
 import type { Picture } from '../decode/picture.js';
 import type { VehicleClass } from '../observation.js';
+import { doubtfulOf } from './doubtful.js';
 import type { VehiclesModel } from './manifest.js';
 import { averaged, GROUP, suppress, type Detection } from './nms.js';
 import type { ModelSession, Output } from './session.js';
@@ -15,25 +16,41 @@ const EDGE_PX = 3;
 /** Classes that stand on four ground corners. */
 const WITH_FOOTPRINT = new Set(['car', 'bus', 'truck']);
 
-/** Finds vehicles, two-wheelers and persons in regions of the picture. Best first. */
-export async function detectVehicles(session: ModelSession<VehiclesModel>, picture: Picture, regions: readonly Box[]): Promise<Detection[]> {
-  const { entry } = session;
-  const looks = await runOnBoxes(session, picture, regions, (region) => shapedInput(picture, region, entry.input, entry.sizeStep));
-  const found = looks.flatMap(({ output, mapping, size }, i) => {
-    const region = regions[i] as Box;
-    const detections = readDetections(entry, output, mapping, picture, size);
-    return regions.length === 1 ? detections : detections.map((d) => demoteCut(d, region, picture));
-  });
-  return averaged(suppress(found, entry.thresholds.nms), found);
+/** What the network saw, best first. */
+export interface SeenVehicles {
+  /** Vehicles, two-wheelers and persons that reach the threshold. */
+  found: Detection[];
+  /** Large motor vehicles below it, in places of their own: a plate would prove them. Empty where the manifest has no `withPlate`. */
+  doubtful: Detection[];
 }
 
-/** One region's tensors as detections in picture pixels, above the score threshold; boxes clipped to the picture. `size`: of the input it came in. */
+/** Finds vehicles, two-wheelers and persons in regions of the picture. */
+export async function detectVehicles(session: ModelSession<VehiclesModel>, picture: Picture, regions: readonly Box[]): Promise<SeenVehicles> {
+  const { entry } = session;
+  const looks = await runOnBoxes(session, picture, regions, (region) => shapedInput(picture, region, entry.input, entry.sizeStep));
+  const { score, nms } = entry.thresholds;
+  const least = Math.min(score, entry.thresholds.withPlate ?? score);
+  const sure: Detection[] = [];
+  const unsure: Detection[] = [];
+  for (const [i, { output, mapping, size }] of looks.entries()) {
+    const region = regions[i] as Box;
+    for (const d of readDetections(entry, output, mapping, picture, { size, least })) (d.score >= score ? sure : unsure).push(regions.length === 1 ? d : demoteCut(d, region, picture));
+  }
+  const found = averaged(suppress(sure, nms), sure);
+  return { found, doubtful: doubtfulOf(unsure, found, nms) };
+}
+
+/**
+ * One region's tensors as detections in picture pixels, boxes clipped to the picture.
+ * @param size of the input it came in
+ * @param least score of what is given
+ */
 export function readDetections(
   model: VehiclesModel,
   output: ReadonlyMap<string, Output>,
   mapping: InputMapping,
   picture: { width: number; height: number },
-  size: { width: number; height: number } = model.input,
+  { size = model.input, least = model.thresholds.score }: { size?: { width: number; height: number }; least?: number } = {},
 ): Detection[] {
   const { boxes, scores, quads } = candidates(model, output, size);
   const classes = model.classes.length;
@@ -43,12 +60,12 @@ export function readDetections(
   }
   const detections: Detection[] = [];
   // Nearly all candidates see nothing: where no class has even its share of the threshold, their sum cannot reach it.
-  const share = model.thresholds.score / classes;
+  const share = least / classes;
   for (let a = 0; a < count; a++) {
     if (!reaches(scores.data, a * classes, classes, share)) continue;
     const { score, name } = judge(model, scores.data, a * classes);
     // Written so that NaN fails too.
-    if (!(score >= model.thresholds.score) || !name) continue;
+    if (!(score >= least) || !name) continue;
     const [x0, y0] = toPicture(mapping, boxes.data[a * 4] as number, boxes.data[a * 4 + 1] as number);
     const [x1, y1] = toPicture(mapping, boxes.data[a * 4 + 2] as number, boxes.data[a * 4 + 3] as number);
     const box = clipBox(x0, y0, x1, y1, picture);

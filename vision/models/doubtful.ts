@@ -1,0 +1,31 @@
+import { boxIou, boxPolygon, centroid, contains } from '../../base/geometry.js';
+import type { PlateReading } from '../observation.js';
+import { VOTE_DEFAULTS } from '../plate/vote.js';
+import { averaged, GROUP, suppress, type Detection } from './nms.js';
+import { strength } from './second-look.js';
+
+/** Narrower vehicles show no plate that could be read surely. */
+const LEAST_PX = 150;
+/** Of one picture; each costs a search for its plate. */
+const MOST = 2;
+/** What overlaps a vehicle more is a part of it. */
+const PART_IOU = 0.3;
+
+const isMotor = (d: Detection): boolean => GROUP[d.class] === GROUP.car;
+
+/**
+ * Large motor vehicles that the network is not sure of, in places of their own, best first: cars that fill the picture before a low video pile, hidden or
+ * dark ones. Their plates may prove them.
+ */
+export function doubtfulOf(unsure: readonly Detection[], found: readonly Detection[], nms: number): Detection[] {
+  const large = unsure.filter((d) => isMotor(d) && d.box.width >= LEAST_PX);
+  const apart = suppress(large, nms).filter((d) => found.every((f) => !isMotor(f) || boxIou(f.box, d.box) <= PART_IOU));
+  return averaged(apart.slice(0, MOST), large);
+}
+
+/** Whether a plate is read so surely that a vehicle must be there, and is not that of a vehicle which was found. */
+export function provesVehicle({ text, colour, characterConfidences, corners }: PlateReading, found: readonly Detection[]): boolean {
+  if (strength({ text, confidences: [...characterConfidences] }, colour) < VOTE_DEFAULTS.acceptSingle) return false;
+  const middle = centroid(corners);
+  return !found.some((d) => isMotor(d) && contains(boxPolygon(d.box), middle));
+}
