@@ -60,6 +60,13 @@ export function boxPolygon(box: Box): Quad {
   ];
 }
 
+/** How much of a box lies inside another, 0 to 1. */
+export function insideShare(inner: Box, outer: Box): number {
+  const width = Math.min(inner.x + inner.width, outer.x + outer.width) - Math.max(inner.x, outer.x);
+  const height = Math.min(inner.y + inner.height, outer.y + outer.height) - Math.max(inner.y, outer.y);
+  return width > 0 && height > 0 ? (width * height) / (inner.width * inner.height) : 0;
+}
+
 export function boxIou(a: Box, b: Box): number {
   const w = Math.min(a.x + a.width, b.x + b.width) - Math.max(a.x, b.x);
   const h = Math.min(a.y + a.height, b.y + b.height) - Math.max(a.y, b.y);

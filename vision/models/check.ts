@@ -5,6 +5,7 @@ import { BerthwatchError, messageOf } from '../../base/errors.js';
 import { seededRandom } from '../../base/fuzz-target.js';
 import { silentLogger } from '../../base/logger.js';
 import { readCharset, readManifest, readModelFile, type ModelEntry } from './manifest.js';
+import { halfInput } from './near-look.js';
 import { nearInput } from './plate-finder.js';
 import { ModelSession, type Output } from './session.js';
 import { shapedInput } from './sized-run.js';
@@ -95,7 +96,8 @@ function otherSizes(entry: ModelEntry): { width: number; height: number }[] {
   // Second looks at plates have half the size, and crops may be as narrow or as low as a step.
   if (entry.task === 'plates') return [nearInput(input, sizeStep), { width: sizeStep, height: input.height }, { width: input.width, height: sizeStep }];
   const shapes = [{ width: 960, height: 960 }, { width: 540, height: 960 }, { width: 1920, height: 540 }];
-  return shapes.map((shape) => shapedInput(shape, { x: 0, y: 0, ...shape }, input, sizeStep));
+  const inputs = entry.nearFrom === undefined ? [input] : [input, halfInput(input)];
+  return inputs.flatMap((whole) => shapes.map((shape) => shapedInput(shape, { x: 0, y: 0, ...shape }, whole, sizeStep)));
 }
 
 async function trySizes(session: ModelSession, problems: string[]): Promise<void> {

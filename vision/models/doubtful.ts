@@ -1,4 +1,4 @@
-import { boxIou, boxPolygon, centroid, contains } from '../../base/geometry.js';
+import { boxPolygon, centroid, contains, insideShare } from '../../base/geometry.js';
 import type { PlateReading } from '../observation.js';
 import { VOTE_DEFAULTS } from '../plate/vote.js';
 import { averaged, GROUP, suppress, type Detection } from './nms.js';
@@ -8,8 +8,8 @@ import { strength } from './second-look.js';
 const LEAST_PX = 150;
 /** Of one picture; each costs a search for its plate. */
 const MOST = 2;
-/** What overlaps a vehicle more is a part of it. */
-const PART_IOU = 0.3;
+/** What lies inside a found vehicle with more of itself, or holds more of one, is the same vehicle or a part of it. */
+const SAME_SHARE = 0.5;
 
 const isMotor = (d: Detection): boolean => GROUP[d.class] === GROUP.car;
 
@@ -19,7 +19,7 @@ const isMotor = (d: Detection): boolean => GROUP[d.class] === GROUP.car;
  */
 export function doubtfulOf(unsure: readonly Detection[], found: readonly Detection[], nms: number): Detection[] {
   const large = unsure.filter((d) => isMotor(d) && d.box.width >= LEAST_PX);
-  const apart = suppress(large, nms).filter((d) => found.every((f) => !isMotor(f) || boxIou(f.box, d.box) <= PART_IOU));
+  const apart = suppress(large, nms).filter((d) => found.every((f) => !isMotor(f) || Math.max(insideShare(d.box, f.box), insideShare(f.box, d.box)) <= SAME_SHARE));
   return averaged(apart.slice(0, MOST), large);
 }
 

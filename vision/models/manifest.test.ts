@@ -118,6 +118,11 @@ describe('session', () => {
     await expect(open(loaded, 1)).rejects.toMatchObject({ message: expect.stringMatching(/no input "pixels" \(it has images\)/) as string });
   });
 
+  it('wants a sizeStep for a look at half the size', async () => {
+    await change((m) => void ((m[0] as unknown as { nearFrom: number }).nearFrom = 140));
+    await expect(loadManifest(file)).rejects.toThrow(/nearFrom.*say its sizeStep/s);
+  });
+
   it('believes a sizeStep only where the network is open to it', async () => {
     await change((m) => void ((m[1] as unknown as { sizeStep: number }).sizeStep = 32));
     await expect(open(await loadManifest(file), 1)).rejects.toMatchObject({ code: 'VISION_MODEL_SHAPE', message: expect.stringMatching(/sizeStep, but input "images" has a fixed height or width: leave sizeStep out/) as string });

@@ -75,6 +75,11 @@ const vehiclesSchema = z.strictObject({
   scoreKind: z.enum(['exclusive', 'independent']).default('exclusive'),
   /** The network takes any multiple of this as height and width: pictures of another shape come in without padding, with as many pixels as the input has. */
   sizeStep: positive.optional(),
+  /**
+   * Regions are looked at once more at half the width and height, where vehicles count whose longer side has at least so many pixels of that input: what
+   * fills a picture is too large for a small network at its own size. Needs a `sizeStep`. Absent: no such look.
+   */
+  nearFrom: positive.optional(),
   thresholds: z.strictObject({
     score: probability,
     nms: probability.default(0.5),
@@ -180,6 +185,9 @@ const manifestSchema = z
     for (const [i, model] of manifest.models.entries()) {
       if (model.task === 'vehicles' && 'predictions' in model.outputs !== (model.family === 'yolox')) {
         context.addIssue({ code: 'custom', path: ['models', i, 'outputs'], message: `${model.family} wants ${model.family === 'yolox' ? '"predictions"' : '"boxes" and "scores"'}` });
+      }
+      if (model.task === 'vehicles' && model.nearFrom !== undefined && model.sizeStep === undefined) {
+        context.addIssue({ code: 'custom', path: ['models', i, 'nearFrom'], message: 'a look at half the size needs a network that takes any size: say its sizeStep' });
       }
       if (ids.has(model.id)) context.addIssue({ code: 'custom', path: ['models', i, 'id'], message: `"${model.id}" is used twice` });
       if (tasks.has(model.task)) context.addIssue({ code: 'custom', path: ['models', i, 'task'], message: `a second model for "${model.task}"; keep one` });

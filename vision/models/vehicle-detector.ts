@@ -4,9 +4,10 @@ import type { Picture } from '../decode/picture.js';
 import type { VehicleClass } from '../observation.js';
 import { doubtfulOf } from './doubtful.js';
 import type { VehiclesModel } from './manifest.js';
+import { halfInput, Looks } from './near-look.js';
 import { averaged, GROUP, suppress, type Detection } from './nms.js';
 import type { ModelSession, Output } from './session.js';
-import { runOnBoxes, shapedInput } from './sized-run.js';
+import { runOnBoxes, shapedInput, type BoxOutput } from './sized-run.js';
 import { toPicture, type InputMapping } from './tensor.js';
 import { decodeYolox } from './yolox.js';
 
@@ -27,16 +28,28 @@ export interface SeenVehicles {
 /** Finds vehicles, two-wheelers and persons in regions of the picture. */
 export async function detectVehicles(session: ModelSession<VehiclesModel>, picture: Picture, regions: readonly Box[]): Promise<SeenVehicles> {
   const { entry } = session;
-  const looks = await runOnBoxes(session, picture, regions, (region) => shapedInput(picture, region, entry.input, entry.sizeStep));
+  const { input, sizeStep, nearFrom } = entry;
   const { score, nms } = entry.thresholds;
   const least = Math.min(score, entry.thresholds.withPlate ?? score);
   const sure: Detection[] = [];
   const unsure: Detection[] = [];
-  for (const [i, { output, mapping, size }] of looks.entries()) {
-    const region = regions[i] as Box;
-    for (const d of readDetections(entry, output, mapping, picture, { size, least })) (d.score >= score ? sure : unsure).push(regions.length === 1 ? d : demoteCut(d, region, picture));
+  const looks = new Looks();
+  const take = (seen: readonly BoxOutput[], counts: (d: Detection, scale: number) => boolean): void => {
+    for (const [i, { output, mapping, size }] of seen.entries()) {
+      for (const whole of readDetections(entry, output, mapping, picture, { size, least })) {
+        const d = regions.length === 1 ? whole : demoteCut(whole, regions[i] as Box, picture);
+        if (counts(d, mapping.scaleX)) (whole.score >= score ? sure : unsure).push(d);
+      }
+    }
+  };
+  take(await runOnBoxes(session, picture, regions, (region) => shapedInput(picture, region, input, sizeStep)), (d, scale) => {
+    looks.first(d, scale);
+    return true;
+  });
+  if (nearFrom !== undefined) {
+    take(await runOnBoxes(session, picture, regions, (region) => shapedInput(picture, region, halfInput(input), sizeStep)), (d, scale) => looks.near(d, scale, nearFrom));
   }
-  const found = averaged(suppress(sure, nms), sure);
+  const found = averaged(looks.withoutParts(suppress(sure, nms)), sure);
   return { found, doubtful: doubtfulOf(unsure, found, nms) };
 }
 
