@@ -172,7 +172,7 @@ export class Eyes {
     const session = this.#vehicles as ModelSession<VehiclesModel>;
     const { width, height } = session.entry.input;
     const regions = detectionRegions(picture, berths, { ...REGION_DEFAULTS, inputWidth: width, inputHeight: height });
-    const seen = await this.#timedAsync(times, 'detect', regions.length, () => detectVehicles(session, picture, regions));
+    const seen = await this.#timedAsync(times, 'detect', regions.length, () => detectVehicles(session, picture, regions, longestAt(berths)));
     const plates = await this.#readPlates(picture, seen.found, berths, times);
     const proofs = await this.#readPlates(picture, seen.doubtful, berths, times);
     const found = [...seen.found];
@@ -231,6 +231,15 @@ export class Eyes {
 
 function isMotor(d: { class: ObservedVehicle['class'] }): boolean {
   return d.class === 'car' || d.class === 'bus' || d.class === 'truck';
+}
+
+/** A vehicle in a berth is hardly half as long again as the berth in the picture: it rises above its ground. */
+const LONGER_THAN_BERTH = 1.5;
+
+/** The longest that a vehicle in one of the berths can be, picture pixels; anything where no berth is known. */
+function longestAt(berths: readonly Polygon[]): number {
+  const sides = berths.map(boundingBox).map(({ width, height }) => Math.max(width, height));
+  return sides.length === 0 ? Infinity : LONGER_THAN_BERTH * Math.max(...sides);
 }
 
 /** Vehicles whose plates are worth a search: motor vehicles, those that cover berths first, then larger ones. */

@@ -3,12 +3,12 @@ import { BerthwatchError } from '../../base/errors.js';
 import type { Picture } from '../decode/picture.js';
 import type { VehicleClass } from '../observation.js';
 import { doubtfulOf } from './doubtful.js';
-import type { VehiclesModel } from './manifest.js';
+import type { ModelInput, VehiclesModel } from './manifest.js';
 import { halfInput, Looks } from './near-look.js';
 import { averaged, GROUP, suppress, type Detection } from './nms.js';
 import type { ModelSession, Output } from './session.js';
-import { runOnBoxes, shapedInput, type BoxOutput } from './sized-run.js';
-import { toPicture, type InputMapping } from './tensor.js';
+import { runOnBoxes, shapedInput } from './sized-run.js';
+import { placeInput, toPicture, type InputMapping } from './tensor.js';
 import { decodeYolox } from './yolox.js';
 
 /** A vehicle that pokes out of a region by this many picture pixels or less was cut by the region's edge. */
@@ -25,8 +25,11 @@ export interface SeenVehicles {
   doubtful: Detection[];
 }
 
-/** Finds vehicles, two-wheelers and persons in regions of the picture. */
-export async function detectVehicles(session: ModelSession<VehiclesModel>, picture: Picture, regions: readonly Box[]): Promise<SeenVehicles> {
+/**
+ * Finds vehicles, two-wheelers and persons in regions of the picture.
+ * @param longest that a vehicle of interest can be, picture pixels: where it would not count in the near look, there is none
+ */
+export async function detectVehicles(session: ModelSession<VehiclesModel>, picture: Picture, regions: readonly Box[], longest = Infinity): Promise<SeenVehicles> {
   const { entry } = session;
   const { input, sizeStep, nearFrom } = entry;
   const { score, nms } = entry.thresholds;
@@ -34,20 +37,23 @@ export async function detectVehicles(session: ModelSession<VehiclesModel>, pictu
   const sure: Detection[] = [];
   const unsure: Detection[] = [];
   const looks = new Looks();
-  const take = (seen: readonly BoxOutput[], counts: (d: Detection, scale: number) => boolean): void => {
-    for (const [i, { output, mapping, size }] of seen.entries()) {
-      for (const whole of readDetections(entry, output, mapping, picture, { size, least })) {
-        const d = regions.length === 1 ? whole : demoteCut(whole, regions[i] as Box, picture);
-        if (counts(d, mapping.scaleX)) (whole.score >= score ? sure : unsure).push(d);
+  const take = async (seen: readonly Box[], whole: ModelInput, counts: (d: Detection, scale: number) => boolean): Promise<void> => {
+    const outputs = await runOnBoxes(session, picture, seen, (region) => shapedInput(picture, region, whole, sizeStep));
+    for (const [i, { output, mapping, size }] of outputs.entries()) {
+      for (const uncut of readDetections(entry, output, mapping, picture, { size, least })) {
+        const d = regions.length === 1 ? uncut : demoteCut(uncut, seen[i] as Box, picture);
+        if (counts(d, mapping.scaleX)) (uncut.score >= score ? sure : unsure).push(d);
       }
     }
   };
-  take(await runOnBoxes(session, picture, regions, (region) => shapedInput(picture, region, input, sizeStep)), (d, scale) => {
+  await take(regions, input, (d, scale) => {
     looks.first(d, scale);
     return true;
   });
   if (nearFrom !== undefined) {
-    take(await runOnBoxes(session, picture, regions, (region) => shapedInput(picture, region, halfInput(input), sizeStep)), (d, scale) => looks.near(d, scale, nearFrom));
+    const half = halfInput(input);
+    const worth = regions.filter((region) => longest * placeInput(picture, region, shapedInput(picture, region, half, sizeStep)).mapping.scaleX >= nearFrom);
+    await take(worth, half, (d, scale) => looks.near(d, scale, nearFrom));
   }
   const found = averaged(looks.withoutParts(suppress(sure, nms)), sure);
   return { found, doubtful: doubtfulOf(unsure, found, nms) };
