@@ -2,6 +2,7 @@
 
   python evaluate.py [vehicles plates plate-reader attributes berths]
   python evaluate.py plate-reader plates-read      after new weights of the reader: its own figures, and those of the finder that it has part in
+  python evaluate.py vehicles plates-read          the same for the detector
 
 Everything runs through the ONNX files on one CPU thread, as it will in service.
 """
@@ -59,8 +60,13 @@ def vehicles():
         if not scratch(f"vehicles-{name}.json").exists():
             continue
         store = Store(name)
-        out["rendered" if name == "stills" else name] = evaluate_detector(run, store, store.split(True), unlabelled=unlabelled(name))
-        print(name, out["rendered" if name == "stills" else name], flush=True)
+        records = store.split(True)
+        found = out["rendered" if name == "stills" else name] = evaluate_detector(run, store, records, unlabelled=unlabelled(name))
+        squeezed = records[0].get("squeezed", 1)
+        if squeezed != 1:  # the same pictures as their cameras took them
+            wide = evaluate_detector(run, store, records, unlabelled=unlabelled(name), find=lambda img, by=squeezed: detect(run, img, squeezed=by))
+            found["trueWidth"] = {k: v for k, v in wide.items() if k.startswith("ap50")}
+        print(name, found, flush=True)
     if "parking" in out:
         out["emptyViews"] = empty_views(run, Store("parking"))
         print("empty views", out["emptyViews"], flush=True)
@@ -200,9 +206,9 @@ def plate_sources():
 
 
 def plates_read(s=None, sources=None):
-    """What the plate finder's figures owe to the reader: false plates that are read, and plates found and read."""
+    """What the plate finder's figures owe to the reader and the detector: false plates that are read, and plates found and read."""
     s, reader = s or session("plates-v1.onnx"), session("plate-reader-v1.onnx")
-    out = {"falsePlates": false_plates(s, reader, list((sources or plate_sources()).values())), "endToEndCcpd": end_to_end(s, reader)}
+    out = {"falsePlates": false_plates(s, reader, list((sources or plate_sources()).values())), "endToEndCcpd": end_to_end(s, reader), "wholeScenesCcpd": whole_scenes(s, reader)}
     print("plates read", out, flush=True)
     return out
 
@@ -223,32 +229,70 @@ def look(s, img, x0, y0, width, height, side):
     return score, (c - [ox, oy]) / k + [x0, y0], k
 
 
+def both_looks(s, img, x0, y0, width, height):
+    """The plate in a vehicle's surroundings, looked at once more where it is small: its corners in the picture, None where none is seen."""
+    whole = (plate_net.WIDTH, plate_net.HEIGHT)
+    score, c, k = look(s, img, x0, y0, width, height, whole)
+    if score <= SCORE:
+        return None
+    (x, y), (w, h) = c.min(0), c.max(0) - c.min(0)
+    if w * k < 0.75 * NEAR:
+        near = w * whole[0] / 2 / NEAR
+        again, closer, _ = look(s, img, x + w / 2 - near / 2, y + h / 2 - near * 0.375, near, near * 0.75, (whole[0] // 2, whole[1] // 2))
+        c = closer if again > SCORE and quad_iou(closer, c) > 0.3 else c
+    return c
+
+
+def unseen_scenes():
+    """(picture, corners of its plate, text) of the scenes never trained on."""
+    for r in rows_of("scenes.tsv"):
+        if is_validation("plates/scenes", r[0]):
+            yield rgb(DATA / "plates" / "scenes" / r[0]), np.array(ccpd_corners(r[6])), r[1]
+
+
 def end_to_end(s, reader):
     """On real pictures: a crop as wide as a car around the plate, found by both looks, straightened at full resolution, read."""
     rng, n, found, right, exact = np.random.default_rng(7), 0, 0, 0, []
-    whole = (plate_net.WIDTH, plate_net.HEIGHT)
-    for r in rows_of("scenes.tsv"):
-        if not is_validation("plates/scenes", r[0]):
-            continue
-        img = rgb(DATA / "plates" / "scenes" / r[0])
-        q = np.array(ccpd_corners(r[6]))
+    for img, q, text in unseen_scenes():
         width = np.linalg.norm(q[1] - q[0]) * rng.uniform(2.2, 4.5)
         x0 = int(np.clip(q[:, 0].mean() - width * rng.uniform(0.35, 0.65), 0, img.shape[1] - 50))
         y0 = int(np.clip(q[:, 1].mean() - width * rng.uniform(0.4, 0.6), 0, img.shape[0] - 50))
-        score, c, k = look(s, img, x0, y0, int(width), int(width * 0.75), whole)
+        c = both_looks(s, img, x0, y0, int(width), int(width * 0.75))
         n += 1
-        if score <= SCORE:
+        if c is None:
             continue
-        (x, y), (w, h) = c.min(0), c.max(0) - c.min(0)
-        if w * k < 0.75 * NEAR:
-            near = w * whole[0] / 2 / NEAR
-            again, closer, _ = look(s, img, x + w / 2 - near / 2, y + h / 2 - near * 0.375, near, near * 0.75, (whole[0] // 2, whole[1] // 2))
-            c = closer if again > SCORE and quad_iou(closer, c) > 0.3 else c
         exact.append(quad_iou(c, q))
         if exact[-1] > 0.5:
             found += 1
-            right += read(reader, [canvas_from_corners(img, *c)])[0][0] == r[1]
+            right += read(reader, [canvas_from_corners(img, *c)])[0][0] == text
     return {"plates": n, "found": round(found / n, 4), "iou": round(float(np.mean(exact)), 3), "read": round(right / n, 4)}
+
+
+MARGIN = 0.05  # cropMargin of the manifest
+
+
+def whole_scenes(s, reader):
+    """The same pictures as `analyse` takes them: the vehicle found in the whole scene, too, and its plate in its box; doubtful ones count by a plate that is read surely."""
+    vehicles, n, seen, found, right = session("vehicles-v1.onnx"), 0, 0, 0, 0
+    run = lambda x: vehicles.run(["boxes", "scores", "quads"], {"images": x})
+    for img, q, text in unseen_scenes():
+        boxes, scores, _, _ = detect(run, img, detection_eval.WITH_PLATE)
+        sure = scores > detection_eval.SCORE
+        x, y = q.mean(0)
+        n += 1
+        seen += bool((sure & (boxes[:, 0] < x) & (boxes[:, 2] > x) & (boxes[:, 1] < y) & (boxes[:, 3] > y)).any())
+        for (x1, y1, x2, y2), is_sure in zip(boxes, sure):
+            w, h = x2 - x1, y2 - y1
+            left, top = max(0, x1 - w * MARGIN), max(0, y1 - h * MARGIN)
+            c = both_looks(s, img, left, top, x2 + w * MARGIN - left, y2 + h * MARGIN - top)
+            if c is None or quad_iou(c, q) <= 0.5:
+                continue
+            texts, _, _, _, weakest = read(reader, [canvas_from_corners(img, *c)])
+            if is_sure or weakest[0] >= SURE:
+                found += 1
+                right += texts[0] == text
+                break
+    return {"plates": n, "vehicleSeen": round(seen / n, 4), "found": round(found / n, 4), "read": round(right / n, 4)}
 
 
 READABLE = 0.3  # thresholds.character of the manifest

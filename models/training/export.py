@@ -21,7 +21,7 @@ import plate_net
 import reader_net
 import vehicle_net
 from blocks import MEAN, STD, Normalise
-from detection_eval import SCORE
+from detection_eval import NEAR_FROM, SCORE, WITH_PLATE
 from paths import MODELS, scratch
 from plates_synth import TWO_ROW
 
@@ -45,8 +45,8 @@ ENTRIES = {
         "input": rgb_input(vehicle_net.WIDTH, vehicle_net.HEIGHT, "letterbox"),
         "outputs": {"boxes": "boxes", "scores": "scores", "quads": "quads"},
         "classes": vehicle_net.CLASSES, "licence": "Apache-2.0",
-        "trainedOn": [*REAL_VEHICLES, *RENDERED],
-        "accuracy": {}, "thresholds": {"score": SCORE, "nms": 0.45},
+        "trainedOn": [*REAL_VEHICLES, PLATE_SOURCES[0], *RENDERED],
+        "accuracy": {}, "sizeStep": vehicle_net.STEP, "nearFrom": NEAR_FROM, "thresholds": {"score": SCORE, "nms": 0.45, "withPlate": WITH_PLATE},
         "note": "A further output `front` [N,A] (0.5 to 1) says how sure the network is which end of the quad is the front."},
     "plates": lambda: {
         "id": "plates-v1", "task": "plates", "family": "corner-heatmap", "file": "plates-v1.onnx", "sha256": "",
@@ -80,8 +80,8 @@ NETS = {
 }
 
 
-# The plate finder's second look is at a part of the picture, so its graph takes any size.
-SCALABLE = {2: "height", 3: "width"}
+# The plate finder's second look is at a part of the picture, and vehicles are looked for in pictures of any shape, so their graphs take any size.
+SCALABLE = {task: {2: "height", 3: "width"} for task in ("plates", "vehicles")}
 
 
 def load(task, weights=None):
@@ -129,7 +129,7 @@ def export(task, net):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.onnx.export(whole, example, str(target), opset_version=17, dynamo=False, input_names=["images"], output_names=outputs,
-                          dynamic_axes={n: {0: "n"} for n in outputs} | {"images": {0: "n"} | (SCALABLE if task == "plates" else {})})
+                          dynamic_axes={n: {0: "n"} for n in outputs} | {"images": {0: "n"} | SCALABLE.get(task, {})})
     shorten(target)
     onnx.checker.check_model(onnx.load(str(target)))
     session = ort.InferenceSession(str(target), providers=["CPUExecutionProvider"])

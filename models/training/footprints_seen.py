@@ -53,9 +53,8 @@ def seen(record, found):
 
 def unsqueezed(run, picture, by):
     """Boxes and quads of a picture that its source made `by` times too narrow, in its own pixels, but seen at its true width."""
-    wide = picture if by == 1 else cv2.resize(picture, (round(picture.shape[1] * by), picture.shape[0]), interpolation=cv2.INTER_LINEAR)
-    boxes, _, _, quads = detect(run, wide, SCORE)
-    return boxes / [by, 1, by, 1], quads / np.tile([by, 1], 4)
+    boxes, _, _, quads = detect(run, picture, SCORE, by)
+    return boxes, quads
 
 
 def labels(file, source):

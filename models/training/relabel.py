@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 import torch
 
-from detection_eval import detect, letterbox, torch_runner
+from detection_eval import detect, input_size, letterbox, torch_runner
 from ends import SCENES
 from paths import TRAINING, scratch
 from splits_make import scene_groups
@@ -74,7 +74,7 @@ def no_vehicles(source, likeness):
 
 def anything(run, picture):
     """Boxes of whatever the detector gives NOTHING or more, people and two-wheelers among it."""
-    x, k, left, top = letterbox(picture)
+    x, k, left, top = letterbox(picture, *input_size(picture.shape[1], picture.shape[0]))
     boxes, scores, _ = (o[0] for o in run(np.ascontiguousarray(x.transpose(2, 0, 1)[None].astype(np.float32) / 255)))
     return (boxes[scores.sum(1) > NOTHING] - [left, top, left, top]) / k
 

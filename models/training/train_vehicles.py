@@ -18,7 +18,7 @@ from vehicle_loss import loss
 from vehicle_net import HEIGHT, STRIDES, WIDTH, VehicleNet, grid
 
 # Rendered streets teach footprints, real ones what a vehicle is and above all what is none
-SHARES = {"stills": 0.33, "elevated": 0.16, "roads": 0.14, "expressway": 0.08, "places": 0.08, "cctv-night-day": 0.05, "street-level": 0.06, "parking": 0.07, "empty": 0.05}
+SHARES = {"stills": 0.33, "elevated": 0.16, "roads": 0.14, "expressway": 0.08, "places": 0.08, "cctv-night-day": 0.05, "street-level": 0.06, "near": 0.1, "parking": 0.07, "empty": 0.08}
 # Share of a source's pictures that get vehicles of other places (paste.py)
 PASTED = {"elevated": 0.4, "roads": 0.4, "expressway": 0.4, "places": 0.6, "street-level": 0.2, "parking": 0.1, "stills": 0.15}
 

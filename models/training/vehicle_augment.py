@@ -12,6 +12,7 @@ STRAIGHT = 0.6  # of one that was turned along its lane (lanes.py)
 # Many sets, and some cameras' second streams, squeeze a wide picture into a narrower one: cars look tall and their footprints short and steep there
 SQUEEZED, NARROWEST = 0.25, 0.56
 DIMMED = 0.1  # share of pictures as a camera without light sees them
+NEAR = (1.0, 3.0)  # scales of pictures that a near car fills: up to where it fills a wide input, too
 MIRROR = [1, 0, 3, 2]  # front left <-> front right, rear right <-> rear left
 
 
@@ -30,7 +31,7 @@ def view(rng, img, rec, size, scale_range):
     # mostly the scale at which pictures are looked at in service, sometimes one vehicle much nearer: lorries and buses above all,
     # which pass close by and fill half a picture
     large = [b for b, c in zip(rec["boxes"], rec["cls"]) if c in (1, 2)]
-    if len(rec["boxes"]) and rng.random() < (0.3 if large else 0.15):
+    if len(rec["boxes"]) and not rec.get("near") and rng.random() < (0.3 if large else 0.15):
         pool = large if large and rng.random() < 0.75 else rec["boxes"]
         b = pool[rng.integers(len(pool))]
         centre = np.array([(b[0] + b[2]) / 2, (b[1] + b[3]) / 2])
@@ -38,7 +39,7 @@ def view(rng, img, rec, size, scale_range):
         k = float(np.clip(want / max((b[2] - b[0]) * ratio, b[3] - b[1], 4), fit * 0.7, fit * 6.0))
         target = np.array([rng.uniform(0.1, 0.9) * w, rng.uniform(0.1, 0.9) * h])
     else:
-        k = fit * np.exp(rng.uniform(*np.log(scale_range)))
+        k = fit * np.exp(rng.uniform(*np.log(NEAR if rec.get("near") else scale_range)))
         centre = np.array([rec["w"], rec["h"]]) * rng.uniform(0.3, 0.7, 2)
         target = np.array([w, h]) * rng.uniform(0.4, 0.6, 2)
     kx, ky = k * ratio, k

@@ -1,6 +1,6 @@
 """Caches of pictures and labels for the vehicle detector.
 
-  python vehicle_data.py elevated roads street-level expressway parking empty stills
+  python vehicle_data.py elevated roads street-level expressway near parking empty stills
 
 One picture record: RGB at most 960 pixels wide (rendered stills 1280), boxes x1 y1 x2 y2, class (-1: some vehicle, class unknown), footprint
 quads (NaN where nobody knows), ignore boxes (neither vehicle nor background), the weight of its background, and `squeezed`: how many
@@ -14,7 +14,9 @@ import numpy as np
 
 from filled_park import filled, parked_cars, solid_components
 from paths import DATA, STILLS, scratch
+from reader_data import ccpd_corners, rows_of
 from splits import is_validation
+from teacher import COCO, Teacher
 from vehicle_net import CLASSES
 
 WIDEST = 960
@@ -148,6 +150,38 @@ def yolo_source(name, mapping, background, **more):
     w.close()
 
 
+NEAR_SURE, NEAR_SEEN = 0.3, 0.2  # scores from which the teacher's box is the near car's, and from which others are unknown
+# a car's front or tail around its plate's middle, in plate widths (0.44 m): half its width, above, below
+AROUND_PLATE = (2.05, 2.6, 0.75)
+
+
+def near_car(corners, seen, w, h):
+    """The box of the car that carries a plate, and of what else may be a vehicle. `seen`: the teacher's x1 y1 x2 y2 score COCO class.
+
+    Where the teacher does not see the car (it fills the picture, it is dark), it is as large as cars are around their plates.
+    """
+    x, y = corners.mean(0)
+    plate = np.linalg.norm(corners[1] - corners[0])
+    vehicles = [d for d in seen if COCO[int(d[5])] in ("car", "bus", "truck")]
+    own = [d for d in vehicles if d[0] < x < d[2] and d[1] < y < d[3] and d[2] - d[0] > 2.5 * plate]
+    sure = max(own, key=lambda d: d[4], default=None)
+    half, above, below = AROUND_PLATE
+    box = sure[:4] if sure is not None and sure[4] > NEAR_SURE else [x - half * plate, y - above * plate, x + half * plate, y + below * plate]
+    box = [max(0, box[0]), max(0, box[1]), min(w, box[2]), min(h, box[3])]
+    return box, [d[:4].tolist() for d in vehicles if iou([d[:4]], [box])[0, 0] < 0.3]
+
+
+def near_source():
+    """Cars so near that they fill the picture, as low video piles see them: the scenes of plates/, whose plates' corners say where the car is."""
+    rows = rows_of("scenes.tsv")
+    w, teacher = Writer("near", len(rows) * 720 * 1160 * 3), Teacher()
+    for r in rows:
+        img = cv2.imread(str(DATA / "plates" / "scenes" / r[0]))
+        box, others = near_car(np.array(ccpd_corners(r[6])), teacher.tile(img, NEAR_SEEN), img.shape[1], img.shape[0])
+        w.add(r[0], img, is_validation("plates/scenes", r[0]), [box], [CAR], ignore=others, background=0.5, near=True)
+    w.close()
+
+
 def parking_source(copies=120, dense=160):
     """Car park: frames with masks, empty frames, and cars pasted where they stood onto empty frames in other light, apart and in dense rows."""
     empty = sorted((DATA / "parking" / "empty").glob("*.jpg"))
@@ -218,6 +252,8 @@ def main():
             yolo_source(name, EXPRESSWAY, 0.8)  # relabel.py fills in most of what its labels leave out
         elif name == "street-level":
             yolo_source(name, STREET, 0.6)
+        elif name == "near":
+            near_source()
         elif name == "parking":
             parking_source()
         elif name == "empty":

@@ -1,8 +1,8 @@
-"""Loss of the detector: task-aligned assignment, box GIoU, objectness, class, footprint quad up to a half turn, front end."""
+"""Loss of the detector: task-aligned assignment, box GIoU, objectness, class, footprint quad up to a half turn, where the front is."""
 import torch
 import torch.nn.functional as F
 
-from vehicle_net import END, STRIDES, decode
+from vehicle_net import END, RIGHT, STRIDES, decode
 
 
 def giou(a, b):
@@ -82,7 +82,7 @@ def loss(raw_box, raw_cls, targets, points, strides, size):
     quad = torch.cat([t[2] for t in targets])
     picture = torch.cat([torch.full((len(t[0]),), i, dtype=torch.long) for i, t in enumerate(targets)])
     boxes, quads = decode(raw_box.float(), points, strides)
-    end = raw_cls[..., END].float()
+    end, right = raw_cls[..., END].float().reshape(-1), raw_cls[..., RIGHT].float().reshape(-1)
     weight = torch.ones(n, a)
     for i, (_, _, _, ignore, background) in enumerate(targets):
         weight[i] = float(background)
@@ -106,7 +106,7 @@ def loss(raw_box, raw_cls, targets, points, strides, size):
         told = torch.isfinite(quad[truth][:, 8])
         ends, ends_weight = [], []
         if told.any():
-            ends.append(F.binary_cross_entropy_with_logits(end.reshape(-1)[cell[told]], quad[truth][told][:, 8], reduction="none") * q[told])
+            ends.append(F.binary_cross_entropy_with_logits(end[cell[told]], quad[truth][told][:, 8], reduction="none") * q[told])
             ends_weight.append(q[told])
         if has.any():
             t, c, w = truth[has], cell[has], q[has] * quad[truth][has][:, 9]
@@ -128,9 +128,12 @@ def loss(raw_box, raw_cls, targets, points, strides, size):
             cross = (ahead[:, 0] * seen[:, 1] - ahead[:, 1] * seen[:, 0]) / (ahead.norm(dim=1) * seen.norm(dim=1)).clamp(min=1e-4)
             parts["quad"] = (fit * w).sum() / w.sum()
             parts["axis"] = (F.smooth_l1_loss(cross, torch.zeros_like(cross), beta=0.05, reduction="none") * w).sum() / w.sum()
-            w = w * ~told[has]  # what lanes say of the end goes before the footprint
-            ends.append(F.binary_cross_entropy_with_logits(end.reshape(-1)[c], flip.float(), reduction="none") * w)
-            ends_weight.append(w)
+            way = axis / axis.norm(dim=1, keepdim=True).clamp(min=1e-4)
+            from_side = w * way[:, 0].abs()
+            ends.append(F.binary_cross_entropy_with_logits(right[c], (way[:, 0] > 0).float(), reduction="none") * from_side)
+            from_end = w * way[:, 1].abs() * ~told[has]  # what lanes say of the end goes before the footprint
+            ends.append(F.binary_cross_entropy_with_logits(end[c], rear_near.float(), reduction="none") * from_end)
+            ends_weight += [from_side, from_end]
         if ends:
             parts["end"] = torch.cat(ends).sum() / torch.cat(ends_weight).sum().clamp(min=1e-6)
     quality = quality.view(n, a)

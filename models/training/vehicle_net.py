@@ -1,9 +1,9 @@
 """The vehicle detector: anchor-free, strides 8, 16 and 32, boxes, classes and footprint quads.
 
 Raw outputs a cell: 4 distances to the box sides (strides, softplus), 8 quad offsets (box widths and heights from the box's
-middle); objectness, 5 classes, one end logit. The quad is learnt with the end nearer to the camera first (which end is the front cannot be
-regressed smoothly); the end logit, which needs the features of a class more than those of a box, says whether that end is the rear.
-`Deployed` puts all of that into the graph.
+middle); objectness, 5 classes, two end logits. The quad is learnt with the end nearer to the camera first (which end is the front cannot be
+regressed smoothly); the end logits, which need the features of a class more than those of a box, say where the front is: whether the nearer end is the
+rear, and, for vehicles seen from the side, of which neither end is nearer, whether the front is on the right. `Deployed` puts all of that into the graph.
 """
 import torch
 import torch.nn.functional as F
@@ -12,10 +12,12 @@ from torch import nn
 from blocks import Bottleneck, Normalise, Pool, conv, separable
 
 CLASSES = ["car", "bus", "truck", "motorcycle", "person"]
-END = 1 + len(CLASSES)  # index of the end logit
+END = 1 + len(CLASSES)  # index of the logit of "the nearer end is the rear"
+RIGHT = END + 1  # index of the logit of "the front is on the right"
 STRIDES = (8, 16, 32)
-WIDTH, HEIGHT = 640, 384
-MOST = 600  # cells that the deployed graph answers for, those with the highest objectness: decoding all 5,040 cost a sixth of its time
+WIDTH, HEIGHT = 704, 416
+STEP = STRIDES[-1]  # width and height may be any multiple of this
+MOST = 600  # cells that the deployed graph answers for, those with the highest objectness: decoding all 6,006 cost a sixth of its time
 
 
 class VehicleNet(nn.Module):
@@ -37,7 +39,7 @@ class VehicleNet(nn.Module):
         self.quad = nn.ModuleList(nn.Sequential(separable(neck), separable(neck)) for _ in STRIDES)
         self.to_box = nn.ModuleList(nn.Conv2d(neck, 4 + 8, 1) for _ in STRIDES)
         self.to_quad = nn.ModuleList(nn.Conv2d(neck, 8, 1) for _ in STRIDES)
-        self.to_cls = nn.ModuleList(nn.Conv2d(neck, 1 + len(CLASSES) + 1, 1) for _ in STRIDES)
+        self.to_cls = nn.ModuleList(nn.Conv2d(neck, 1 + len(CLASSES) + 2, 1) for _ in STRIDES)
         # each level's last shortcut and the second word on the quad begin as nothing: weights of a network without them (--init) go on from what they can
         for block in (self.s8[-1], self.s16[-1], self.s32[-1]):
             nn.init.zeros_(block.b[1].weight)
@@ -73,22 +75,21 @@ class VehicleNet(nn.Module):
         t32 = t32 + self.d32(t16)
         return t8, t16, t32
 
-    def raw(self, x):
-        """(box N x 12 x A, cls N x 7 x A): raw, all levels one after the other, rows first."""
-        boxes, classes = [], []
+    def levels(self, x):
+        """Each level's maps, finest first: (box N x 12 x H x W, cls N x 8 x H x W), raw."""
+        maps = []
         for i, t in enumerate(self.features(x)):
             box, cls, quad = self.box[i](t), self.cls[i](t), self.quad[i](t)
             # half precision would round a large box by a pixel
             with torch.autocast("cpu", enabled=False):
                 box = self.to_box[i](box.float())
-                boxes.append(torch.cat([box[:, :4], box[:, 4:] + self.to_quad[i](quad.float())], 1).flatten(2))
-                classes.append(self.to_cls[i](cls.float()).flatten(2))
-        return torch.cat(boxes, 2), torch.cat(classes, 2)
+                maps.append((torch.cat([box[:, :4], box[:, 4:] + self.to_quad[i](quad.float())], 1), self.to_cls[i](cls.float())))
+        return maps
 
     def forward(self, x):
-        """The same as N x A x 12 and N x A x 7."""
-        boxes, classes = self.raw(x)
-        return boxes.transpose(1, 2), classes.transpose(1, 2)
+        """(box N x A x 12, cls N x A x 8): all levels one after the other, rows first."""
+        boxes, classes = zip(*self.levels(x))
+        return tuple(torch.cat([m.flatten(2) for m in maps], 2).transpose(1, 2) for maps in (boxes, classes))
 
 
 def grid(width=WIDTH, height=HEIGHT):
@@ -113,21 +114,29 @@ def decode(raw_box, points, strides):
 
 
 class Deployed(nn.Module):
+    """What is exported: boxes, scores, quads in input pixels and how sure their fronts are, for inputs of any size in multiples of 32 with at least MOST cells."""
+
     def __init__(self, net):
         super().__init__()
         self.net = net
-        p, s = grid()
-        self.register_buffer("points", p)
-        self.register_buffer("strides", s)
 
     def forward(self, images):
-        rb, rc = self.net.raw(images)
-        best = rc[:, 0].topk(min(MOST, rc.shape[2]), 1).indices
-        rb, rc = (torch.gather(t, 2, best.unsqueeze(1).expand(-1, t.shape[1], -1)).transpose(1, 2) for t in (rb, rc))
-        boxes, quad = decode(rb, self.points[best], self.strides[best])
+        cells = []
+        for (box, cls), stride in zip(self.net.levels(images), STRIDES):
+            one = torch.ones_like(cls[:, :1])
+            middle = (torch.cat([one.cumsum(3), one.cumsum(2)], 1) - 0.5) * stride
+            cells.append(torch.cat([cls, box, middle, one * stride], 1).flatten(2))
+        cells = torch.cat(cells, 2)
+        best = cells[:, 0].topk(MOST, 1).indices
+        cells = cells.gather(2, best.unsqueeze(1).expand(-1, cells.shape[1], -1)).transpose(1, 2)
+        rc, rb, points, strides = cells.split([RIGHT + 1, 12, 2, 1], 2)
+        boxes, quad = decode(rb, points, strides)
         turned = torch.cat([quad[..., 2:, :], quad[..., :2, :]], -2)
-        turn = rc[..., END].sigmoid().unsqueeze(-1).unsqueeze(-1)
-        quads = torch.where(turn > 0.5, turned, quad)
-        front = torch.maximum(turn, 1 - turn).squeeze(-1).squeeze(-1)
+        ahead = quad[..., 0, :] + quad[..., 1, :] - quad[..., 2, :] - quad[..., 3, :]
+        ahead = ahead / ahead.square().sum(-1, keepdim=True).sqrt().clamp(min=1e-3)
+        # each logit counts by how much of the vehicle's length lies in its direction
+        front = (ahead[..., 0] * rc[..., RIGHT] - ahead[..., 1] * rc[..., END]).sigmoid()
+        quads = torch.where(front.unsqueeze(-1).unsqueeze(-1) < 0.5, turned, quad)
+        front = torch.maximum(front, 1 - front)
         scores = rc[..., :1].sigmoid() * rc[..., 1:END].softmax(-1)
         return boxes, scores, quads.flatten(-2), front

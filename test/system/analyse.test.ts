@@ -75,6 +75,19 @@ describe('berthwatch analyse', () => {
     expect(Math.abs(right / files.length - (measured[source]?.text ?? 0))).toBeLessThan(APART);
   });
 
+  it.skipIf(plates === null)('finds the near cars of plates/scenes that were never trained on, and reads their plates, as well as the model card says', async () => {
+    const texts = new Map(readFileSync(join(plates as string, 'scenes.tsv'), 'utf8').split('\n').slice(1).map((line) => line.trim().split('\t') as [string, string]));
+    const files = (split['plates/scenes']?.validation ?? []).map((name) => join(plates as string, 'scenes', name));
+    const { code, lines } = await berthwatch(['analyse', ...files, '--json']);
+    expect(code).toBe(0);
+    const answers = lines.map((line) => JSON.parse(line) as { file: string; vehicles: { plate: { text: string } | null }[] });
+    expect(answers).toHaveLength(files.length);
+    const right = answers.filter(({ file, vehicles }) => vehicles.some(({ plate }) => plate?.text === texts.get(basename(file)))).length;
+    const card = (models.find(({ task }) => task === 'plates')?.accuracy.wholeScenesCcpd as unknown as { read: number }).read;
+    console.log(`plates/scenes, whole: ${right} of ${files.length} found and read right (${((100 * right) / files.length).toFixed(2)} %), the card says ${(100 * card).toFixed(2)} %`);
+    expect(Math.abs(right / files.length - card)).toBeLessThan(2 * APART);
+  });
+
   const elevated = sharedData('vehicles/elevated');
   it.skipIf(elevated === null)('finds the vehicles of vehicles/elevated that were never trained on as well as the model card says', async () => {
     const files = (split['vehicles/elevated']?.validation ?? []).map((name) => join(elevated as string, 'images', name));

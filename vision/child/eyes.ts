@@ -233,8 +233,8 @@ function isMotor(d: { class: ObservedVehicle['class'] }): boolean {
   return d.class === 'car' || d.class === 'bus' || d.class === 'truck';
 }
 
-/** A vehicle in a berth is hardly half as long again as the berth in the picture: it rises above its ground. */
-const LONGER_THAN_BERTH = 1.5;
+/** A vehicle in a berth is hardly a quarter longer than the berth in the picture: it is shorter on the ground, and rises above it. */
+const LONGER_THAN_BERTH = 1.25;
 
 /** The longest that a vehicle in one of the berths can be, picture pixels; anything where no berth is known. */
 function longestAt(berths: readonly Polygon[]): number {
