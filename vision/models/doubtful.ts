@@ -8,7 +8,7 @@ import { strength } from './second-look.js';
 const LEAST_PX = 150;
 /** Of one picture; each costs a search for its plate. */
 const MOST = 2;
-/** What lies inside a found vehicle with more of itself, or holds more of one, is the same vehicle or a part of it. */
+/** What lies inside a found vehicle with more of itself is that vehicle or a part of it. What holds one may be the whole of which a part was found. */
 const SAME_SHARE = 0.5;
 
 const isMotor = (d: Detection): boolean => GROUP[d.class] === GROUP.car;
@@ -19,7 +19,7 @@ const isMotor = (d: Detection): boolean => GROUP[d.class] === GROUP.car;
  */
 export function doubtfulOf(unsure: readonly Detection[], found: readonly Detection[], nms: number): Detection[] {
   const large = unsure.filter((d) => isMotor(d) && d.box.width >= LEAST_PX);
-  const apart = suppress(large, nms).filter((d) => found.every((f) => !isMotor(f) || Math.max(insideShare(d.box, f.box), insideShare(f.box, d.box)) <= SAME_SHARE));
+  const apart = suppress(large, nms).filter((d) => found.every((f) => !isMotor(f) || insideShare(d.box, f.box) <= SAME_SHARE));
   return averaged(apart.slice(0, MOST), large);
 }
 
