@@ -14,9 +14,6 @@ import { decodeYolox } from './yolox.js';
 /** A vehicle that pokes out of a region by this many picture pixels or less was cut by the region's edge. */
 const EDGE_PX = 3;
 
-/** What is not longer than this many times `nearFrom` the first look sees nearly as well (AP50 at street level 0.68 without, 0.70 with). */
-const NEAR_WORTH = 1.5;
-
 /** Classes that stand on four ground corners. */
 const WITH_FOOTPRINT = new Set(['car', 'bus', 'truck']);
 
@@ -30,7 +27,7 @@ export interface SeenVehicles {
 
 /**
  * Finds vehicles, two-wheelers and persons in regions of the picture.
- * @param longest that a vehicle of interest can be, picture pixels: where it would hardly count in the near look, there is none
+ * @param longest that a car of interest is, picture pixels: where it would not count in the near look, there is none
  */
 export async function detectVehicles(session: ModelSession<VehiclesModel>, picture: Picture, regions: readonly Box[], longest = Infinity): Promise<SeenVehicles> {
   const { entry } = session;
@@ -55,7 +52,7 @@ export async function detectVehicles(session: ModelSession<VehiclesModel>, pictu
   });
   if (nearFrom !== undefined) {
     const half = halfInput(input);
-    const worth = regions.filter((region) => longest * placeInput(picture, region, shapedInput(picture, region, half, sizeStep)).mapping.scaleX >= NEAR_WORTH * nearFrom);
+    const worth = regions.filter((region) => longest * placeInput(picture, region, shapedInput(picture, region, half, sizeStep)).mapping.scaleX >= nearFrom);
     await take(worth, half, (d, scale) => looks.near(d, scale, nearFrom));
   }
   const found = averaged(looks.withoutParts(suppress(sure, nms)), sure);
