@@ -20,7 +20,8 @@ MARGIN = 0.2  # of the longer side, on each side of the box
 COLOURS = HEADS["body-colour"]
 TYPES = HEADS["vehicle-type"]
 VIEWS = HEADS["view"]
-# vehicles/types: light lorries and minibuses count as medium (the same classes as the toll's), articulated and heavy ones as large
+# vehicles/types: light lorries and minibuses count as medium (the same classes as the toll's), articulated ones as large, and so do those of
+# labels/heavy-lorries.json: rigid lorries with three axles or more, which the folder `truck` does not tell from light ones
 FOLDERS = {"car": "small", "pickup": "small", "minibus": "medium", "truck": "medium", "juggernaut": "large"}
 
 
@@ -69,11 +70,13 @@ def main():
         add("real", cv2.imread(str(DATA / v["file"])), v["box"], TYPES.index(v["type"]) if v.get("type") else -1, COLOURS.index(v["colour"]) if v.get("colour") else -1,
             VIEWS.index(v["view"]) if v.get("view") else -1, is_validation(folder, name))
     seen = {v["file"]: COLOURS.index(v["colour"]) for v in json.loads((TRAINING / "labels" / "type-colours.json").read_text(encoding="utf-8"))}
+    heavy = set(json.loads((TRAINING / "labels" / "heavy-lorries.json").read_text(encoding="utf-8")))
     for folder, kind in FOLDERS.items():
         for f in sorted((DATA / "vehicles" / "types" / folder).glob("*.jpg")):
             img = cv2.imread(str(f))
             h, w = img.shape[:2]
-            add("types", img, (0, 0, w, h), TYPES.index(kind), seen.get(f"vehicles/types/{folder}/{f.name}", -1), -1, is_validation("vehicles/types", f"{folder}/{f.name}"))
+            file = f"vehicles/types/{folder}/{f.name}"
+            add("types", img, (0, 0, w, h), TYPES.index("large" if file in heavy else kind), seen.get(file, -1), -1, is_validation("vehicles/types", f"{folder}/{f.name}"))
     np.savez(scratch("attributes.npz"), pics=np.array(pics), boxes=np.array(boxes, np.float32), labels=np.array(labels), val=np.array(val), source=np.array(source))
     for name in ("stills", "real", "types"):
         m = np.array(source) == name

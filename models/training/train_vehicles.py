@@ -9,6 +9,7 @@ import torch
 
 import loop
 from blocks import MEAN, STD
+from decoys import with_decoys
 from detection_eval import evaluate, torch_runner
 from paste import Cutouts
 from paths import scratch
@@ -18,9 +19,10 @@ from vehicle_loss import loss
 from vehicle_net import HEIGHT, STRIDES, WIDTH, VehicleNet, grid
 
 # Rendered streets teach footprints, real ones what a vehicle is and above all what is none
-SHARES = {"stills": 0.33, "elevated": 0.16, "roads": 0.14, "expressway": 0.08, "places": 0.08, "cctv-night-day": 0.05, "street-level": 0.06, "near": 0.1, "parking": 0.07, "empty": 0.08}
+SHARES = {"stills": 0.33, "elevated": 0.16, "roads": 0.14, "expressway": 0.08, "places": 0.08, "cctv-night-day": 0.05, "street-level": 0.06, "near": 0.1, "parking": 0.07, "empty": 0.08, "motorcycle-parking": 0.03}
 # Share of a source's pictures that get vehicles of other places (paste.py)
 PASTED = {"elevated": 0.4, "roads": 0.4, "expressway": 0.4, "places": 0.6, "street-level": 0.2, "parking": 0.1, "stills": 0.15}
+DECOYS = 0.4  # share of the pictures of the empty car park that get birds, insects and bags (decoys.py)
 
 
 class Stream(torch.utils.data.IterableDataset):
@@ -39,6 +41,8 @@ class Stream(torch.utils.data.IterableDataset):
             n = names[g.choice(len(p), p=p)]
             r = train[n][g.integers(len(train[n]))]
             img = stores[n].picture(r)
+            if n == "empty" and g.random() < DECOYS:
+                img = with_decoys(g, img)
             return cutouts.add(g, img, r) if cutouts and g.random() < PASTED.get(n, 0) else (img, r)
         while True:
             items = [sample(rng, pick, self.size) for _ in range(self.batch)]

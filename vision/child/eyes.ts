@@ -11,8 +11,9 @@ import { classifyVehicles, impliedAttributes } from '../models/attributes.js';
 import { lookAtBerths, uncovered } from '../models/berths.js';
 import { provesVehicle } from '../models/doubtful.js';
 import { loadManifest, type AttributesModel, type BerthsModel, type ModelEntry, type PlatesModel, type ReaderModel, type VehiclesModel } from '../models/manifest.js';
-import type { Detection } from '../models/nms.js';
+import { isMotor, type Detection } from '../models/nms.js';
 import { findPlates } from '../models/plate-finder.js';
+import { carOfPlate, tellsOfCar, withoutPieces, withoutPlate, type NearRegion } from '../models/plate-first.js';
 import { readPlates } from '../models/plate-reader.js';
 import { detectionRegions, REGION_DEFAULTS } from '../models/regions.js';
 import { ModelSession } from '../models/session.js';
@@ -175,11 +176,15 @@ export class Eyes {
     const seen = await this.#timedAsync(times, 'detect', regions.length, () => detectVehicles(session, picture, regions, longestAt(berths)));
     const plates = await this.#readPlates(picture, seen.found, berths, times);
     const proofs = await this.#readPlates(picture, seen.doubtful, berths, times);
-    const found = [...seen.found];
+    let found = [...seen.found];
     for (const [vehicle, plate] of proofs) {
       if (!provesVehicle(plate, seen.found)) continue;
       found.push(vehicle);
       plates.set(vehicle, plate);
+    }
+    for (const [car, plate] of await this.#platesFirst(picture, seen.near, found, plates, times)) {
+      found = [...withoutPieces(found, car), car];
+      plates.set(car, plate);
     }
     const motor = found.filter(isMotor);
     const known = this.#attributes;
@@ -193,6 +198,22 @@ export class Eyes {
       plate: plates.get(d) ?? null,
       trackId: 0,
     }));
+  }
+
+  /** Cars that fill their region so that the network does not know them: known by their plates alone. */
+  async #platesFirst(picture: Picture, near: readonly NearRegion[], found: readonly Detection[], read: ReadonlyMap<Detection, PlateReading>, times: StageTimes): Promise<Map<Detection, PlateReading>> {
+    const finder = this.#plates;
+    const from = this.#vehicles?.entry.nearFrom;
+    const regions = withoutPlate(near, read.values());
+    if (!finder || from === undefined || regions.length === 0) return new Map();
+    const plates = await this.#timedAsync(times, 'plates', regions.length, () => findPlates(finder, picture, regions.map(({ box }) => box)));
+    const cars: Detection[] = [];
+    for (const [i, plate] of plates.entries()) {
+      // Regions overlap: one plate may be found in two of them.
+      const car = plate && carOfPlate(plate, regions[i] as NearRegion, from, picture, [...found, ...cars]);
+      if (car) cars.push(car);
+    }
+    return new Map([...(await this.#readPlates(picture, cars, [], times))].filter(([, plate]) => tellsOfCar(plate)));
   }
 
   async #readPlates(picture: Picture, found: readonly Detection[], berths: readonly Polygon[], times: StageTimes): Promise<Map<Detection, PlateReading>> {
@@ -227,10 +248,6 @@ export class Eyes {
   #sessions(): ModelSession[] {
     return [this.#vehicles, this.#plates, this.#reader, this.#attributes, this.#berths].filter((s) => s !== null) as ModelSession[];
   }
-}
-
-function isMotor(d: { class: ObservedVehicle['class'] }): boolean {
-  return d.class === 'car' || d.class === 'bus' || d.class === 'truck';
 }
 
 /** The longer side of a car's box as a share of its berth's: 0.60 to 0.79 for those that park in the demo's clips. */

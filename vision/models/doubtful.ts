@@ -1,7 +1,7 @@
 import { boxPolygon, centroid, contains, insideShare } from '../../base/geometry.js';
 import type { PlateReading } from '../observation.js';
 import { VOTE_DEFAULTS } from '../plate/vote.js';
-import { averaged, GROUP, suppress, type Detection } from './nms.js';
+import { averaged, isMotor, suppress, type Detection } from './nms.js';
 import { strength } from './second-look.js';
 
 /** Narrower vehicles show no plate that could be read surely. */
@@ -10,8 +10,6 @@ const LEAST_PX = 150;
 const MOST = 2;
 /** What lies inside a found vehicle with more of itself is that vehicle or a part of it. What holds one may be the whole of which a part was found. */
 const SAME_SHARE = 0.5;
-
-const isMotor = (d: Detection): boolean => GROUP[d.class] === GROUP.car;
 
 /**
  * Large motor vehicles that the network is not sure of, in places of their own, best first: cars that fill the picture before a low video pile, hidden or

@@ -11,6 +11,9 @@ export interface Detection {
 /** Ground vehicles suppress each other: the network may call one lorry both car and truck. */
 export const GROUP: Readonly<Record<VehicleClass, number>> = { car: 0, bus: 0, truck: 0, motorcycle: 1, person: 2 };
 
+/** Cars, buses and lorries. */
+export const isMotor = (d: { class: VehicleClass }): boolean => GROUP[d.class] === GROUP.car;
+
 /** Best first; ties are broken by position so that the result does not depend on the order of the input. */
 export function byScore(a: Detection, b: Detection): number {
   return b.score - a.score || a.box.x - b.box.x || a.box.y - b.box.y || a.box.width - b.box.width || a.box.height - b.box.height;

@@ -6,6 +6,7 @@ import { doubtfulOf } from './doubtful.js';
 import type { ModelInput, VehiclesModel } from './manifest.js';
 import { halfInput, Looks } from './near-look.js';
 import { averaged, GROUP, suppress, type Detection } from './nms.js';
+import type { NearRegion } from './plate-first.js';
 import type { ModelSession, Output } from './session.js';
 import { runOnBoxes, shapedInput } from './sized-run.js';
 import { placeInput, toPicture, type InputMapping } from './tensor.js';
@@ -23,6 +24,8 @@ export interface SeenVehicles {
   found: Detection[];
   /** Large motor vehicles below it, in places of their own: a plate would prove them. Empty where the manifest has no `withPlate`. */
   doubtful: Detection[];
+  /** Regions that got a near look. */
+  near: NearRegion[];
 }
 
 /**
@@ -50,13 +53,17 @@ export async function detectVehicles(session: ModelSession<VehiclesModel>, pictu
     looks.first(d, scale);
     return true;
   });
+  const near: NearRegion[] = [];
   if (nearFrom !== undefined) {
     const half = halfInput(input);
-    const worth = regions.filter((region) => longest * placeInput(picture, region, shapedInput(picture, region, half, sizeStep)).mapping.scaleX >= nearFrom);
-    await take(worth, half, (d, scale) => looks.near(d, scale, nearFrom));
+    for (const box of regions) {
+      const scale = placeInput(picture, box, shapedInput(picture, box, half, sizeStep)).mapping.scaleX;
+      if (longest * scale >= nearFrom) near.push({ box, scale });
+    }
+    await take(near.map(({ box }) => box), half, (d, scale) => looks.near(d, scale, nearFrom));
   }
   const found = averaged(looks.withoutParts(suppress(sure, nms)), sure);
-  return { found, doubtful: doubtfulOf(unsure, found, nms) };
+  return { found, doubtful: doubtfulOf(unsure, found, nms), near };
 }
 
 /**
