@@ -2,8 +2,8 @@
 
   python attribute_data.py
 
-Sources: rendered stills (all three labels from the scene's truth), real vehicles labelled by looking (labels/vehicle-attributes.json),
-and vehicles/types (type, and colour where labels/type-colours.json has it). A crop is a square around the vehicle, SIDE pixels, with the box inside; -1: label unknown.
+Sources: rendered stills (all three labels from the scene's truth), real vehicles labelled by looking (labels/vehicle-attributes.json), cars that fill
+the picture (labels/near-vehicles.json), and vehicles/types (type, and colour where labels/type-colours.json has it). A crop is a square around the vehicle, SIDE pixels, with the box inside; -1: label unknown.
 """
 import json
 
@@ -64,11 +64,11 @@ def main():
             img = cv2.imread(r["path"]) if img is None else img
             view = view_of(v["quad"]) if v.get("quad") else -1
             add("stills", img, (x, y, w, h), TYPES.index(v["type"]), COLOURS.index(v["colour"]), view, side(r["file"]) == "validation")
-    known = TRAINING / "labels" / "vehicle-attributes.json"
-    for v in json.loads(known.read_text(encoding="utf-8")) if known.exists() else []:
-        folder, name = v["file"].split("/images/")
-        add("real", cv2.imread(str(DATA / v["file"])), v["box"], TYPES.index(v["type"]) if v.get("type") else -1, COLOURS.index(v["colour"]) if v.get("colour") else -1,
-            VIEWS.index(v["view"]) if v.get("view") else -1, is_validation(folder, name))
+    for kind, file, between in (("real", "vehicle-attributes.json", "/images/"), ("near", "near-vehicles.json", "/scenes/")):
+        for v in json.loads((TRAINING / "labels" / file).read_text(encoding="utf-8")):
+            folder, name = v["file"].split(between)
+            add(kind, cv2.imread(str(DATA / v["file"])), v["box"], TYPES.index(v["type"]) if v.get("type") else -1, COLOURS.index(v["colour"]) if v.get("colour") else -1,
+                VIEWS.index(v["view"]) if v.get("view") else -1, is_validation("plates/scenes" if kind == "near" else folder, name))
     seen = {v["file"]: COLOURS.index(v["colour"]) for v in json.loads((TRAINING / "labels" / "type-colours.json").read_text(encoding="utf-8"))}
     heavy = set(json.loads((TRAINING / "labels" / "heavy-lorries.json").read_text(encoding="utf-8")))
     for folder, kind in FOLDERS.items():
@@ -78,7 +78,7 @@ def main():
             file = f"vehicles/types/{folder}/{f.name}"
             add("types", img, (0, 0, w, h), TYPES.index("large" if file in heavy else kind), seen.get(file, -1), -1, is_validation("vehicles/types", f"{folder}/{f.name}"))
     np.savez(scratch("attributes.npz"), pics=np.array(pics), boxes=np.array(boxes, np.float32), labels=np.array(labels), val=np.array(val), source=np.array(source))
-    for name in ("stills", "real", "types"):
+    for name in ("stills", "real", "near", "types"):
         m = np.array(source) == name
         print(name, int(m.sum()), "validation", int((m & np.array(val)).sum()))
 

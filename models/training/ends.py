@@ -1,6 +1,6 @@
 """Which end of a vehicle is nearer to the camera, for the road views that carry no footprints.
 
-  python ends.py elevated roads street-level expressway
+  python ends.py elevated roads street-level expressway cctv-night-day
 
 On a road all vehicles of a lane drive the same way. The attribute network's view (front, rear, side) of each vehicle is
 therefore voted over all pictures of a scene, by place: what one look gets wrong, its lane puts right. Labels made by looking go before
@@ -21,7 +21,7 @@ from splits_make import scene_groups
 from vehicle_data import BUS, CAR, TRUCK, Store, iou
 
 # thresholds of splits_make.py; street-level pictures are single scenes
-SCENES = {"elevated": 0.50, "roads": 0.45, "street-level": 0.60, "expressway": 0.60}
+SCENES = {"elevated": 0.50, "roads": 0.45, "street-level": 0.60, "expressway": 0.60, "cctv-night-day": 0.65}
 SMALLEST = 22  # pixels of the longer side: below, an end cannot be told from the other
 REACH = 0.06   # of the picture's width: how far one vehicle speaks for another's lane
 SURE = 1.6     # log odds from which a vote counts

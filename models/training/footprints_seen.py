@@ -1,13 +1,13 @@
 """Footprints for the real vehicles of the detector's caches, as an earlier detector sees them.
 
-  python footprints_seen.py vehicles.pt elevated roads street-level expressway parking
+  python footprints_seen.py vehicles.pt elevated roads street-level expressway parking cctv-night-day
 
 Nobody has drawn thousands of footprints on real pictures. What a detector that learnt them from rendered streets says there is
 right more often than not; trained on at a small weight beside the exact ones of the renderer (`vehicle_augment.GUESSED`), it keeps
 what was learnt alive while the real pictures teach boxes. Which end is the front is taken from `ends.py` where that knows (run it first),
 and where somebody read off which way the lanes run (`lanes.py`), footprints are turned along them and weigh more (`straight`). So do
-those that somebody looked at and found right (labels/footprints-confirmed.json); of street-level pictures, where guesses are as often wrong,
-only those count. Pictures whose footprints were drawn by looking, to measure by, get none.
+those that somebody looked at and found right (labels/footprints-confirmed.json); at street level and on pictures of the night, where guesses are as often wrong,
+no others count. Pictures whose footprints were drawn by looking, to measure by, get none.
 Only training pictures are written to.
 """
 import json
@@ -26,7 +26,7 @@ from vehicle_data import BUS, CAR, TRUCK, Store, iou
 from vehicle_net import VehicleNet
 
 SCORE = 0.3
-UNSURE = {"street-level"}  # sources of which only confirmed guesses count
+UNSURE = {"street-level", "cctv-night-day"}  # sources of which only footprints along known lanes, and confirmed ones, count
 SAME = 0.65  # IoU of the boxes from which a detection speaks of a labelled vehicle
 
 
@@ -83,12 +83,14 @@ def main():
             if r["val"]:
                 continue
             out["guesses"] = seen(r, unsqueezed(run, store.picture(r), r.get("squeezed", 1)))
-            if name in UNSURE or r["file"] in measured:
+            if r["file"] in measured:
                 out["guesses"] = [None] * len(out["guesses"])
             road, out["straight"] = roads.get(r["file"]), [False] * len(out["guesses"])
             for i, g in enumerate(out["guesses"]):
                 if road and g:
                     out["guesses"][i], out["straight"][i] = road.along(g, (r["w"], r["h"]))
+            if name in UNSURE:
+                out["guesses"] = [g if known else None for g, known in zip(out["guesses"], out["straight"])]
             for box, quad in confirmed.get(r["file"], []) if len(r["boxes"]) else []:
                 o = iou([np.array(box) * r["scale"]], r["boxes"])[0]
                 if o.max() > SAME:

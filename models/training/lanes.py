@@ -1,4 +1,4 @@
-"""Which way the lanes of a road run: the lines of 35 road views, read off by looking (labels/lanes.json).
+"""Which way the lanes of a road run: the lines of 42 road views, read off by looking (labels/lanes.json).
 
 A footprint that an earlier detector guessed on a real picture is turned along its lane: cars drive along the lines of their road, and
 a line seen over a whole picture says more about a direction than one small car. `lanes` are polylines on lines and kerbs, in a

@@ -6,7 +6,7 @@ Writes the source's cache for the detector's training (there is no validation si
 the detector sees in nearly all its views, or in half of them and the teacher too; what either of them half sees is unknown; the rest is background.
 The cameras stand still: what is seen at one place in much of a camera's pictures is a sign or a caption and no vehicle, unless the teacher sees it too; what else was found to
 be none by looking stands in labels/no-vehicles.json.
-No footprints are taken from them (`footprints_seen.py`): nobody has looked at enough of them.
+Of footprints only those along lanes are taken (`footprints_seen.py`).
 """
 import sys
 

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from filled_park import filled, parked_cars, solid_components
-from paths import DATA, STILLS, scratch
+from paths import DATA, STILLS, TRAINING, scratch
 from reader_data import ccpd_corners, rows_of
 from splits import is_validation
 from teacher import COCO, Teacher
@@ -178,13 +178,15 @@ def near_car(corners, seen, w, h):
 
 
 def near_source():
-    """Cars so near that they fill the picture, as low video piles see them: the scenes of plates/, whose plates' corners say where the car is."""
+    """Cars so near that they fill the picture, as low video piles see them: the scenes of plates/, whose plates' corners say where the car is, and labels made by looking which end of it shows."""
     rows = rows_of("scenes.tsv")
+    views = {v["file"]: v.get("view") for v in json.loads((TRAINING / "labels" / "near-vehicles.json").read_text(encoding="utf-8"))}
     w, teacher = Writer("near", len(rows) * 720 * 1160 * 3), Teacher()
     for r in rows:
         img = cv2.imread(str(DATA / "plates" / "scenes" / r[0]))
         box, others = near_car(np.array(ccpd_corners(r[6])), teacher.tile(img, NEAR_SEEN), img.shape[1], img.shape[0])
-        w.add(r[0], img, is_validation("plates/scenes", r[0]), [box], [CAR], ignore=others, background=0.5, near=True)
+        end = {"rear": 1, "front": 0}.get(views.get(f"plates/scenes/{r[0]}"), -1)
+        w.add(r[0], img, is_validation("plates/scenes", r[0]), [box], [CAR], ignore=others, background=0.5, near=True, ends=[end])
     w.close()
 
 
