@@ -12,6 +12,8 @@ STRAIGHT = 0.6  # of one that was turned along its lane (lanes.py)
 # Many sets, and some cameras' second streams, squeeze a wide picture into a narrower one: cars look tall and their footprints short and steep there
 SQUEEZED, NARROWEST = 0.25, 0.56
 DIMMED = 0.1  # share of pictures as a camera without light sees them
+# Cameras hang askew, and a few dozen scenes with a handful of directions are learnt by heart: these shares are seen turned and sheared a little
+TILTED, TILT, SHEAR = 0.5, 3.0, 0.06  # degrees and ratio are standard deviations
 NEAR = (1.0, 3.0)  # scales of pictures that a near car fills: up to where it fills a wide input, too
 MIRROR = [1, 0, 3, 2]  # front left <-> front right, rear right <-> rear left
 
@@ -48,22 +50,36 @@ def view(rng, img, rec, size, scale_range):
     tx = float(np.clip(tx, min(0, w - kx * rec["w"]), max(0, w - kx * rec["w"])))
     ty = float(np.clip(ty, min(0, h - ky * rec["h"]), max(0, h - ky * rec["h"])))
     m = np.array([[kx, 0, tx], [0, ky, ty]])
+    if rng.random() < TILTED:
+        m = tilted(rng, m, w, h)
     mirror = rng.random() < 0.5
     if mirror:
         m[0] = -m[0]
         m[0, 2] += w
     out = cv2.warpAffine(img, m, (w, h), flags=cv2.INTER_AREA if k < 0.8 else cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=(114, 114, 114))
 
-    def move(boxes):
-        b = np.asarray(boxes, np.float32).reshape(-1, 4).copy()
-        x, y = b[:, [0, 2]] * m[0, 0] + m[0, 2], b[:, [1, 3]] * m[1, 1] + m[1, 2]
-        return np.stack([x.min(1), y.min(1), x.max(1), y.max(1)], 1) if len(b) else b
-    boxes, ignore = move(rec["boxes"]), move(rec["ignore"])
+    boxes, ignore = moved(m, rec["boxes"], 2), moved(m, rec["ignore"], 1)
     q = rec["quads"].reshape(-1, 4, 2)
-    q = np.stack([q[..., 0] * m[0, 0] + m[0, 2], q[..., 1] * m[1, 1] + m[1, 2]], -1)
+    q = q @ m[:, :2].T + m[:, 2]
     if mirror:
         q = q[:, MIRROR]
     return (out, *clip(boxes, rec["cls"], np.concatenate([q.reshape(-1, 8), rec["ends"][:, None], np.where(rec["sure"], 1, np.where(rec["straight"], STRAIGHT, GUESSED))[:, None]], 1), ignore, w, h))
+
+
+def tilted(rng, m, w, h):
+    """An affine map followed by a small turn and shear about the middle of the view."""
+    turn, shear = np.radians(rng.normal(0, TILT)), rng.normal(0, SHEAR)
+    a = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]) @ [[1, shear], [0, 1]]
+    middle = np.array([w / 2, h / 2])
+    return np.column_stack([a @ m[:, :2], a @ (m[:, 2] - middle) + middle])
+
+
+def moved(m, boxes, power):
+    """Boxes under an affine map. `power` 1: around all of the moved box; 2: around the ellipse in it, which is how far the outline of a vehicle reaches."""
+    b = np.asarray(boxes, np.float32).reshape(-1, 4)
+    centre = (b[:, :2] + b[:, 2:]) / 2 @ m[:, :2].T + m[:, 2]
+    half = (((b[:, 2:] - b[:, :2]) / 2) ** power @ (np.abs(m[:, :2]) ** power).T) ** (1 / power)
+    return np.concatenate([centre - half, centre + half], 1).astype(np.float32)
 
 
 def clip(boxes, cls, quads, ignore, w, h):
