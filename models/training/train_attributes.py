@@ -13,7 +13,7 @@ from attribute_data import place
 from attribute_net import HEADS, AttributeNet
 from paths import scratch
 
-SHARES = {"stills": 0.3, "real": 0.33, "near": 0.1, "types": 0.27}
+SHARES = {"stills": 0.25, "real": 0.34, "near": 0.08, "types": 0.33}
 WEIGHTS = {"vehicle-type": 0.6, "body-colour": 1.0, "view": 0.6}
 
 
