@@ -13,7 +13,7 @@ import { provesVehicle } from '../models/doubtful.js';
 import { loadManifest, type AttributesModel, type BerthsModel, type ModelEntry, type PlatesModel, type ReaderModel, type VehiclesModel } from '../models/manifest.js';
 import { isMotor, type Detection } from '../models/nms.js';
 import { findPlates } from '../models/plate-finder.js';
-import { carOfPlate, tellsOfCar, withoutPieces, withoutPlate, type NearRegion } from '../models/plate-first.js';
+import { carOfPlate, tellsOfCar, withoutPieces, withoutPlate, worth, worthAnother, type NearRegion } from '../models/plate-first.js';
 import { readPlates } from '../models/plate-reader.js';
 import { detectionRegions, REGION_DEFAULTS } from '../models/regions.js';
 import { ModelSession } from '../models/session.js';
@@ -182,6 +182,7 @@ export class Eyes {
       found.push(vehicle);
       plates.set(vehicle, plate);
     }
+    await this.#searchAgain(picture, seen.near, plates, times);
     for (const [car, plate] of await this.#platesFirst(picture, seen.near, found, plates, times)) {
       found = [...withoutPieces(found, car), car];
       plates.set(car, plate);
@@ -198,6 +199,15 @@ export class Eyes {
       plate: plates.get(d) ?? null,
       trackId: 0,
     }));
+  }
+
+  /** Puts the better reading in the place of a near vehicle's plate that did not read well. */
+  async #searchAgain(picture: Picture, near: readonly NearRegion[], read: Map<Detection, PlateReading>, times: StageTimes): Promise<void> {
+    const frames = worthAnother(read, near, this.#vehicles?.entry.nearFrom ?? Infinity, picture);
+    for (const [frame, plate] of await this.#readPlates(picture, [...frames.keys()], [], times)) {
+      const vehicle = frames.get(frame) as Detection;
+      if (worth(plate) > worth(read.get(vehicle) as PlateReading)) read.set(vehicle, plate);
+    }
   }
 
   /** Cars that fill their region so that the network does not know them: known by their plates alone. */

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Quad } from '../../base/geometry.js';
 import type { PlateReading } from '../observation.js';
 import type { Detection } from './nms.js';
-import { carOfPlate, tellsOfCar, withoutPieces, withoutPlate, type NearRegion } from './plate-first.js';
+import { carOfPlate, tellsOfCar, withoutPieces, withoutPlate, worthAnother, type NearRegion } from './plate-first.js';
 
 const PICTURE = { width: 1920, height: 1080 };
 /** A plate `width` wide whose left upper corner lies at x, y. */
@@ -45,6 +45,16 @@ describe('a car of which only the plate is known', () => {
     expect(tellsOfCar(reading(at, { text: '皖A026F12', characterConfidences: Array<number>(8).fill(0.99) }))).toBe(false);
     expect(tellsOfCar(reading(at, { characterConfidences: [0.95, 0.95, 0.95, 0.7, 0.95, 0.95, 0.95] }))).toBe(false);
     expect(tellsOfCar(reading(at, { text: '', characterConfidences: [] }))).toBe(false);
+  });
+
+  it('has its plate searched for again where it did not read well, in a frame as large as a car around it', () => {
+    const [good, poor, far] = [vehicle(0, 0, 900, 1000), vehicle(900, 0, 1020, 1080), vehicle(1200, 0, 200, 150)];
+    const weak = { characterConfidences: [0.99, 0.99, 0.5, 0.99, 0.99, 0.99, 0.99] };
+    const read = new Map([[good, reading(corners(300, 600, 200))], [poor, reading(corners(1300, 600, 200), weak)], [far, reading(corners(1250, 100, 50), weak)]]);
+    const frames = worthAnother(read, [whole], 140, PICTURE);
+    expect([...frames.values()]).toEqual([poor]);
+    expect([...frames.keys()][0]?.box.x).toBe(990);
+    expect(worthAnother(read, [], 140, PICTURE).size).toBe(0);
   });
 
   it('takes the pieces that were taken for vehicles with it, and nobody else', () => {

@@ -32,18 +32,34 @@ export function withoutPlate(regions: readonly NearRegion[], read: Iterable<Plat
 export function carOfPlate({ corners, score }: FoundPlate, { scale }: NearRegion, from: number, picture: { width: number; height: number }, found: readonly Detection[]): Detection | null {
   const middle = centroid(corners);
   if (found.some((d) => isMotor(d) && contains(boxPolygon(d.box), middle))) return null;
-  const width = widthOf(corners);
-  if (middle[1] < LEAST_BODY * width) return null;
-  const box = around(middle, width, picture);
-  return Math.max(box.width, box.height) * scale >= from ? { box, score, class: 'car', footprint: null } : null;
+  if (middle[1] < LEAST_BODY * widthOf(corners)) return null;
+  const box = around(corners, picture);
+  return longest(box) * scale >= from ? { box, score, class: 'car', footprint: null } : null;
 }
+
+/**
+ * Near vehicles' plates that did not read well, each with the frame in which it is worth another search: the boxes of near vehicles are often too large or
+ * cut, and then their plates' corners are not exact.
+ */
+export function worthAnother(read: ReadonlyMap<Detection, PlateReading>, regions: readonly NearRegion[], from: number, picture: { width: number; height: number }): Map<Detection, Detection> {
+  const frames = new Map<Detection, Detection>();
+  for (const [vehicle, plate] of read) {
+    const box = around(plate.corners, picture);
+    const near = regions.some((region) => contains(boxPolygon(region.box), centroid(plate.corners)) && longest(box) * region.scale >= from);
+    if (near && !tellsOfCar(plate)) frames.set({ ...vehicle, box }, vehicle);
+  }
+  return frames;
+}
+
+/** How much a reading is worth: its weakest character's confidence, nothing where no plate of its colour has such a text. */
+export const worth = ({ text, colour, characterConfidences }: PlateReading): number => strength({ text, confidences: [...characterConfidences] }, colour);
 
 /**
  * Whether a text is written there that a plate of its colour can have, as sure as what counts as read: then a car must carry it. The caption of a road
  * camera (800 pictures with it) was a plate's text in 73, and never surer than 0.70.
  */
-export function tellsOfCar({ text, colour, characterConfidences }: PlateReading): boolean {
-  return strength({ text, confidences: [...characterConfidences] }, colour) >= VOTE_DEFAULTS.accept;
+export function tellsOfCar(plate: PlateReading): boolean {
+  return worth(plate) >= VOTE_DEFAULTS.accept;
 }
 
 /** Without the pieces of a car that were taken for vehicles before its plate told of it. */
@@ -51,7 +67,9 @@ export function withoutPieces(found: readonly Detection[], car: Detection): Dete
   return found.filter((d) => !isMotor(d) || insideShare(d.box, car.box) <= INSIDE);
 }
 
-function around([x, y]: Point, plate: number, picture: { width: number; height: number }): Box {
+function around(corners: Quad, picture: { width: number; height: number }): Box {
+  const [x, y] = centroid(corners);
+  const plate = widthOf(corners);
   const left = Math.max(0, x - AROUND_PLATE.half * plate);
   const top = Math.max(0, y - AROUND_PLATE.above * plate);
   const right = Math.min(picture.width, x + AROUND_PLATE.half * plate);
@@ -62,3 +80,5 @@ function around([x, y]: Point, plate: number, picture: { width: number; height: 
 function widthOf([topLeft, topRight]: Quad): number {
   return Math.hypot(topRight[0] - topLeft[0], topRight[1] - topLeft[1]);
 }
+
+const longest = (box: Box): number => Math.max(box.width, box.height);
