@@ -13,7 +13,7 @@ import { provesVehicle } from '../models/doubtful.js';
 import { loadManifest, type AttributesModel, type BerthsModel, type ModelEntry, type PlatesModel, type ReaderModel, type VehiclesModel } from '../models/manifest.js';
 import { isMotor, type Detection } from '../models/nms.js';
 import { findPlates } from '../models/plate-finder.js';
-import { carOfPlate, tellsOfCar, withoutPieces, withoutPlate, worth, worthAnother, type NearRegion } from '../models/plate-first.js';
+import { carOfPlate, isBetter, tellsOfCar, withoutPieces, withoutPlate, worthAnother, type NearRegion } from '../models/plate-first.js';
 import { readPlates } from '../models/plate-reader.js';
 import { detectionRegions, REGION_DEFAULTS } from '../models/regions.js';
 import { ModelSession } from '../models/session.js';
@@ -206,7 +206,7 @@ export class Eyes {
     const frames = worthAnother(read, near, this.#vehicles?.entry.nearFrom ?? Infinity, picture);
     for (const [frame, plate] of await this.#readPlates(picture, [...frames.keys()], [], times)) {
       const vehicle = frames.get(frame) as Detection;
-      if (worth(plate) > worth(read.get(vehicle) as PlateReading)) read.set(vehicle, plate);
+      if (isBetter(plate, read.get(vehicle) as PlateReading)) read.set(vehicle, plate);
     }
   }
 

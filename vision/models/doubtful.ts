@@ -2,7 +2,7 @@ import { boxPolygon, centroid, contains, insideShare } from '../../base/geometry
 import type { PlateReading } from '../observation.js';
 import { VOTE_DEFAULTS } from '../plate/vote.js';
 import { averaged, isMotor, suppress, type Detection } from './nms.js';
-import { strength } from './second-look.js';
+import { strengthOf } from './second-look.js';
 
 /** Narrower vehicles show no plate that could be read surely. */
 const LEAST_PX = 150;
@@ -22,8 +22,8 @@ export function doubtfulOf(unsure: readonly Detection[], found: readonly Detecti
 }
 
 /** Whether a plate is read so surely that a vehicle must be there, and is not that of a vehicle which was found. */
-export function provesVehicle({ text, colour, characterConfidences, corners }: PlateReading, found: readonly Detection[]): boolean {
-  if (strength({ text, confidences: [...characterConfidences] }, colour) < VOTE_DEFAULTS.acceptSingle) return false;
-  const middle = centroid(corners);
+export function provesVehicle(plate: PlateReading, found: readonly Detection[]): boolean {
+  if (strengthOf(plate) < VOTE_DEFAULTS.acceptSingle) return false;
+  const middle = centroid(plate.corners);
   return !found.some((d) => isMotor(d) && contains(boxPolygon(d.box), middle));
 }

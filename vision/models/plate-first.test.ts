@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Quad } from '../../base/geometry.js';
 import type { PlateReading } from '../observation.js';
 import type { Detection } from './nms.js';
-import { carOfPlate, tellsOfCar, withoutPieces, withoutPlate, worthAnother, type NearRegion } from './plate-first.js';
+import { carOfPlate, isBetter, tellsOfCar, withoutPieces, withoutPlate, worthAnother, type NearRegion } from './plate-first.js';
 
 const PICTURE = { width: 1920, height: 1080 };
 /** A plate `width` wide whose left upper corner lies at x, y. */
@@ -55,6 +55,11 @@ describe('a car of which only the plate is known', () => {
     expect([...frames.values()]).toEqual([poor]);
     expect([...frames.keys()][0]?.box.x).toBe(990);
     expect(worthAnother(read, [], 140, PICTURE).size).toBe(0);
+    const before = reading(corners(1300, 600, 200), weak);
+    expect(isBetter(reading(corners(1310, 605, 190)), before)).toBe(true);
+    expect(isBetter(before, reading(corners(1310, 605, 190)))).toBe(false);
+    // The neighbour's plate is another one.
+    expect(isBetter(reading(corners(1600, 600, 200)), before)).toBe(false);
   });
 
   it('takes the pieces that were taken for vehicles with it, and nobody else', () => {

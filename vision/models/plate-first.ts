@@ -1,9 +1,9 @@
-import { boxPolygon, centroid, contains, insideShare, type Box, type Point, type Quad } from '../../base/geometry.js';
+import { boundingBox, boxPolygon, centroid, contains, insideShare, type Box, type Point, type Quad } from '../../base/geometry.js';
 import type { PlateReading } from '../observation.js';
 import { VOTE_DEFAULTS } from '../plate/vote.js';
 import { isMotor, type Detection } from './nms.js';
 import type { FoundPlate } from './plate-assignment.js';
-import { strength } from './second-look.js';
+import { strengthOf } from './second-look.js';
 
 /** A car's front or tail around the middle of its plate, in widths of the plate (0.44 m): half its width, what is above, what is below. */
 const AROUND_PLATE = { half: 2.05, above: 2.6, below: 0.75 };
@@ -51,15 +51,17 @@ export function worthAnother(read: ReadonlyMap<Detection, PlateReading>, regions
   return frames;
 }
 
-/** How much a reading is worth: its weakest character's confidence, nothing where no plate of its colour has such a text. */
-export const worth = ({ text, colour, characterConfidences }: PlateReading): number => strength({ text, confidences: [...characterConfidences] }, colour);
+/** Whether another search found the same plate and read it better. */
+export function isBetter(again: PlateReading, before: PlateReading): boolean {
+  return contains(boxPolygon(boundingBox(before.corners)), centroid(again.corners)) && strengthOf(again) > strengthOf(before);
+}
 
 /**
  * Whether a text is written there that a plate of its colour can have, as sure as what counts as read: then a car must carry it. The caption of a road
  * camera (800 pictures with it) was a plate's text in 73, and never surer than 0.70.
  */
 export function tellsOfCar(plate: PlateReading): boolean {
-  return worth(plate) >= VOTE_DEFAULTS.accept;
+  return strengthOf(plate) >= VOTE_DEFAULTS.accept;
 }
 
 /** Without the pieces of a car that were taken for vehicles before its plate told of it. */

@@ -1,5 +1,5 @@
 import { applyHomography, homographyFrom, type Point, type Quad } from '../../base/geometry.js';
-import type { PlateColour } from '../observation.js';
+import type { PlateColour, PlateReading } from '../observation.js';
 import { plateKind } from '../plate/grammar.js';
 import { VOTE_DEFAULTS } from '../plate/vote.js';
 import type { CtcReading } from './ctc.js';
@@ -46,6 +46,11 @@ export function reframe(corners: Quad, { width, height, drop }: Framing): Quad |
 /** How much a reading is worth: its weakest character's confidence, nothing where no plate of this colour has such a text. */
 export function strength({ text, confidences }: CtcReading, colour: PlateColour): number {
   return confidences.length > 0 && plateKind(text, colour) !== null ? Math.min(...confidences) : 0;
+}
+
+/** The same of a plate's finished reading. */
+export function strengthOf({ text, colour, characterConfidences }: PlateReading): number {
+  return strength({ text, confidences: [...characterConfidences] }, colour);
 }
 
 /**
