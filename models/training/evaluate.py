@@ -275,7 +275,7 @@ READ = 0.9       # what counts as read (VOTE_DEFAULTS.accept of vision/plate/vot
 
 def whole_scenes(s, reader):
     """The same pictures as `analyse` takes them: the vehicle found in the whole scene, too, and its plate in its box; doubtful ones count by a plate that is read surely, and where no plate is read, one
-    that is found in the whole picture tells of the car around it (vision/models/plate-first.ts)."""
+    that is found in the whole picture tells of the car around it; what reads badly is searched for again (vision/models/near-plates.ts)."""
     vehicles, n, seen, found, right, by_plate = session("vehicles-v1.onnx"), 0, 0, 0, 0, 0
     run = lambda x: vehicles.run(["boxes", "scores", "quads"], {"images": x})
 

@@ -156,7 +156,7 @@ AROUND_PLATE = (2.05, 2.6, 0.75)
 
 
 def around_plate(corners, w, h):
-    """The box of a car as large as cars are around a plate, as far as it is in the picture (vision/models/plate-first.ts)."""
+    """The box of a car as large as cars are around a plate, as far as it is in the picture (vision/models/near-plates.ts)."""
     (x, y), plate = corners.mean(0), np.linalg.norm(corners[1] - corners[0])
     half, above, below = AROUND_PLATE
     return [max(0, x - half * plate), max(0, y - above * plate), min(w, x + half * plate), min(h, y + below * plate)]

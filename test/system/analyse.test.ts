@@ -86,8 +86,12 @@ describe('berthwatch analyse', () => {
     const right = owners.length;
     const card = (models.find(({ task }) => task === 'plates')?.accuracy.wholeScenesCcpd as unknown as { read: number }).read;
     console.log(`plates/scenes, whole: ${right} of ${files.length} found and read right (${((100 * right) / files.length).toFixed(2)} %), the card says ${(100 * card).toFixed(2)} %`);
-    expect(Math.abs(right / files.length - card)).toBeLessThan(2 * APART);
-    // Blue plates: small vehicles all of them, however much of the picture they fill. Two or three are vans that may be called medium.
+    expect(Math.abs(right / files.length - card)).toBeLessThan(APART);
+    // Cars of which the network sees only pieces are known by their plates alone: without that four have none.
+    const withPlate = answers.filter(({ vehicles }) => vehicles.some(({ plate }) => plate)).length;
+    console.log(`plates/scenes, whole: a plate found on ${withPlate} of ${files.length}`);
+    expect(withPlate).toBeGreaterThan(files.length - 2);
+    // Blue plates: small vehicles, however much of the picture they fill. A van may be called medium.
     const small = owners.filter(({ type }) => type === 'small').length;
     console.log(`plates/scenes, whole: ${small} of ${owners.length} called small`);
     expect(small / owners.length).toBeGreaterThan(0.95);

@@ -5,6 +5,7 @@ import { decodeUnits } from '../decode/gop-decoder.js';
 import type { GateState } from '../gate/gate.js';
 import { Eyes } from './eyes.js';
 import type { StageTimes } from './protocol.js';
+import { isMotor } from '../models/nms.js';
 
 /** What a measurement gives. CPU time is what counts on a busy machine. */
 export interface Measured {
@@ -63,7 +64,7 @@ export class BenchEyes {
     const { frames, gate: after } = await this.#eyes.examine({ cameraId: 'bench', units: [unit], frames: [0], regions: berths, ...(gate === undefined ? {} : { gate }) }, stages);
     const totalMs = processorMs() - begin;
     const [frame] = frames;
-    const motor = frame?.observation.vehicles.filter((v) => v.class === 'car' || v.class === 'bus' || v.class === 'truck').length ?? 0;
+    const motor = frame?.observation.vehicles.filter(isMotor).length ?? 0;
     return { cost: { vehicles: motor, gated: frame?.reason === null, stages, totalMs }, gate: after };
   }
 

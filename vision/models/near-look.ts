@@ -5,7 +5,13 @@ import { GROUP, type Detection } from './nms.js';
 /** Parts of a near vehicle are at least so long in the input of the first look; what is smaller is a vehicle before it. */
 const LEAST_PART_PX = 150;
 /** What lies inside a near vehicle with more of itself is a part of it. */
-const INSIDE = 0.8;
+export const INSIDE = 0.8;
+
+/** A region of the picture that a near car may fill, and how many pixels of the near look's input a picture pixel is there. */
+export interface NearRegion {
+  box: Box;
+  scale: number;
+}
 
 /**
  * The input of the near look: all of the region at half the width and height, for a quarter of the price. A vehicle that fills the first look's input is
@@ -37,4 +43,5 @@ export class Looks {
   }
 }
 
-const longest = (box: Box): number => Math.max(box.width, box.height);
+/** The longer side of a box. */
+export const longest = (box: Box): number => Math.max(box.width, box.height);

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { Quad } from '../../base/geometry.js';
 import type { PlateReading } from '../observation.js';
+import type { NearRegion } from './near-look.js';
 import type { Detection } from './nms.js';
-import { carOfPlate, isBetter, tellsOfCar, withoutPieces, withoutPlate, worthAnother, type NearRegion } from './plate-first.js';
+import { carOfPlate, isBetter, tellsOfCar, withoutPieces, withoutPlate, worthAnother } from './near-plates.js';
 
 const PICTURE = { width: 1920, height: 1080 };
 /** A plate `width` wide whose left upper corner lies at x, y. */

@@ -1,6 +1,7 @@
 import { boundingBox, boxPolygon, centroid, contains, insideShare, type Box, type Point, type Quad } from '../../base/geometry.js';
 import type { PlateReading } from '../observation.js';
 import { VOTE_DEFAULTS } from '../plate/vote.js';
+import { INSIDE, longest, type NearRegion } from './near-look.js';
 import { isMotor, type Detection } from './nms.js';
 import type { FoundPlate } from './plate-assignment.js';
 import { strengthOf } from './second-look.js';
@@ -9,14 +10,6 @@ import { strengthOf } from './second-look.js';
 const AROUND_PLATE = { half: 2.05, above: 2.6, below: 0.75 };
 /** How much of the body above the plate must be in the picture, in the same measure: captions stand at its edge. */
 const LEAST_BODY = 1;
-/** What lies inside a near vehicle with more of itself is a part of it. */
-const INSIDE = 0.8;
-
-/** A region of the picture that a near car may fill, and how many pixels of the near look's input a picture pixel is there. */
-export interface NearRegion {
-  box: Box;
-  scale: number;
-}
 
 /** The regions in which no plate was read: a car may stand so near that the network sees only pieces of it, and its plate may show all the same. */
 export function withoutPlate(regions: readonly NearRegion[], read: Iterable<PlateReading>): NearRegion[] {
@@ -82,5 +75,3 @@ function around(corners: Quad, picture: { width: number; height: number }): Box 
 function widthOf([topLeft, topRight]: Quad): number {
   return Math.hypot(topRight[0] - topLeft[0], topRight[1] - topLeft[1]);
 }
-
-const longest = (box: Box): number => Math.max(box.width, box.height);
