@@ -3,9 +3,9 @@ import { silentLogger } from '../../base/logger.js';
 import type { AccessUnit } from '../../ingest/access-unit.js';
 import { decodeUnits } from '../decode/gop-decoder.js';
 import type { GateState } from '../gate/gate.js';
+import { isMotor } from '../models/nms.js';
 import { Eyes } from './eyes.js';
 import type { StageTimes } from './protocol.js';
-import { isMotor } from '../models/nms.js';
 
 /** What a measurement gives. CPU time is what counts on a busy machine. */
 export interface Measured {
