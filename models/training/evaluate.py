@@ -18,6 +18,7 @@ import card
 from charset import COLOURS
 import detection_eval
 import grammar
+import people_eval
 import plate_data
 import plate_net
 import reference_eval
@@ -70,6 +71,9 @@ def vehicles():
     if "parking" in out:
         out["emptyViews"] = empty_views(run, Store("parking"))
         print("empty views", out["emptyViews"], flush=True)
+    sources = {"elevated": "elevated", "street-level": "street-level", "rendered": "stills"}
+    out["people"] = {name: people_eval.figures(run, source) for name, source in sources.items() if scratch(f"vehicles-{source}.json").exists()}
+    print("two-wheelers and persons", out["people"], flush=True)
     out["realFootprints"] = real_footprints(run)
     print("real footprints", out["realFootprints"], flush=True)
     out["yoloxNano"] = reference_eval.figures()
@@ -460,8 +464,8 @@ def prepare(task):
     if not stills:
         print(f"no rendered stills of seeds {sorted(VALIDATION_SEEDS)} in {', '.join(map(str, STILLS))}: nothing is measured on them", flush=True)
     wanted = {
-        "vehicles": [(f"teacher-{n}.json", "teacher.py", n) for n in ("elevated", "roads", "expressway")]
-        + [(f"vehicles-{n}.json", "vehicle_data.py", n) for n in ("elevated", "roads", "expressway", "parking")] + [("vehicles-stills.json", "vehicle_data.py", "stills")] * stills,
+        "vehicles": [(f"teacher-{n}.json", "teacher.py", n) for n in ("elevated", "roads", "expressway", "street-level")]
+        + [(f"vehicles-{n}.json", "vehicle_data.py", n) for n in ("elevated", "roads", "expressway", "street-level", "parking")] + [("vehicles-stills.json", "vehicle_data.py", "stills")] * stills,
         "plates": [("plates-ccpd.json", "plate_data.py", "ccpd")] + [("plates-stills.json", "stills_data.py", "crops")] * stills,
         "plate-reader": [("reader-negatives.npz", "reader_data.py", "real")] + [("reader-stills.npz", "stills_data.py", "crops")] * stills,
         "attributes": [("attributes.npz", "attribute_data.py", "")],

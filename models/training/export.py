@@ -21,7 +21,7 @@ import plate_net
 import reader_net
 import vehicle_net
 from blocks import MEAN, STD, Normalise
-from detection_eval import NEAR_FROM, SCORE, WITH_PLATE
+from detection_eval import NEAR_FROM, SCORE, TWO_WHEELER, WITH_PLATE
 from paths import MODELS, scratch
 from plates_synth import TWO_ROW
 
@@ -29,6 +29,7 @@ MANIFEST = MODELS / "manifest.json"
 PLATE_SOURCES = ["CCPD (MIT)", "LPRNet_Pytorch test crops (Apache-2.0)", "yolo_-lprnet_-pytorch test crops (Apache-2.0)"]
 GLYPH_SOURCES = ["synthetic plates drawn with glyphs of chinese_license_plate_generator (MIT) and chinese_license_plates (MIT)"]
 RENDERED = ["rendered stills of test/scenes"]
+VEHICLE_CROPS = "Zenodo 6634554 vehicle crops (CC BY 4.0)"
 REAL_VEHICLES = ["Roboflow atl-version-2 v12 (CC BY 4.0)", "Roboflow vehicle_detection_yolov8 v3 (CC BY 4.0)",
                  "Singapore LTA traffic images (open data licence), labels by qzq92/CapstoneProj-G.A",
                  "Roboflow set in Anuptechh/BCA-8th-sem-project (CC BY 4.0)", "TfL street cameras (TfL open data)", "PKLot subset (CC BY 4.0)"]
@@ -46,7 +47,7 @@ ENTRIES = {
         "outputs": {"boxes": "boxes", "scores": "scores", "quads": "quads"},
         "classes": vehicle_net.CLASSES, "licence": "Apache-2.0",
         "trainedOn": [*REAL_VEHICLES, PLATE_SOURCES[0], *RENDERED],
-        "accuracy": {}, "sizeStep": vehicle_net.STEP, "nearFrom": NEAR_FROM, "thresholds": {"score": SCORE, "nms": 0.45, "withPlate": WITH_PLATE},
+        "accuracy": {}, "sizeStep": vehicle_net.STEP, "nearFrom": NEAR_FROM, "thresholds": {"score": SCORE, "nms": 0.45, "withPlate": WITH_PLATE, "twoWheeler": TWO_WHEELER},
         "note": "A further output `front` [N,A] (0.5 to 1) says how sure the network is which end of the quad is the front."},
     "plates": lambda: {
         "id": "plates-v1", "task": "plates", "family": "corner-heatmap", "file": "plates-v1.onnx", "sha256": "",
@@ -64,12 +65,12 @@ ENTRIES = {
         "id": "attributes-v1", "task": "attributes", "family": "classifier", "file": "attributes-v1.onnx", "sha256": "",
         "input": rgb_input(attribute_net.WIDTH, attribute_net.HEIGHT, "letterbox"),
         "outputs": {"heads": [{"name": k, "output": attribute_net.OUTPUTS[k], "labels": v} for k, v in attribute_net.HEADS.items()]},
-        "licence": "Apache-2.0", "trainedOn": [*REAL_VEHICLES[:4], "Zenodo 6634554 vehicle crops (CC BY 4.0)", *RENDERED], "accuracy": {}, "cropMargin": 0.05},
+        "licence": "Apache-2.0", "trainedOn": [*REAL_VEHICLES[:4], VEHICLE_CROPS, *RENDERED], "accuracy": {}, "cropMargin": 0.05},
     "berths": lambda: {
         "id": "berths-v1", "task": "berths", "family": "classifier", "file": "berths-v1.onnx", "sha256": "",
         "input": rgb_input(berth_net.WIDTH, berth_net.HEIGHT, "letterbox") | {"padding": berth_net.GREY},
         "outputs": {"state": "state"}, "labels": berth_net.STATES, "crop": {"side": berth_net.SIDE, "rise": berth_net.RISE}, "dim": berth_net.DIM,
-        "licence": "Apache-2.0", "trainedOn": [REAL_VEHICLES[4], "Zenodo 6634554 vehicle crops (CC BY 4.0)", *RENDERED], "accuracy": {}, "thresholds": {"state": 0.8}},
+        "licence": "Apache-2.0", "trainedOn": [REAL_VEHICLES[4], VEHICLE_CROPS, *RENDERED], "accuracy": {}, "thresholds": {"state": 0.8}},
 }
 NETS = {
     "vehicles": (vehicle_net.VehicleNet, vehicle_net.Deployed, (3, vehicle_net.HEIGHT, vehicle_net.WIDTH), ["boxes", "scores", "quads", "front"], "vehicles.pt"),

@@ -1,10 +1,10 @@
-"""Vehicles cut out of one real place (places.py) set down in another, and scraps of empty road cut to the same outlines, which are nothing."""
+"""Vehicles cut out of one real place (places.py), and two-wheelers (riders.py), set down in another, and scraps of empty road cut to the same outlines, which are nothing."""
 import cv2
 import numpy as np
 
 from paths import scratch
 from vehicle_augment import MIRROR
-from vehicle_data import Store, iou
+from vehicle_data import MOTO, PERSON, Store, iou
 
 MOST = 5             # vehicles set down in one picture
 SCRAPS = 0.35        # share of what is set down that is a scrap: an outline alone must not make a vehicle
@@ -12,11 +12,14 @@ COVERED = 0.25       # share of another vehicle that may be hidden
 ENLARGED = 2.2       # times; a cut-out is not blown up more
 
 
-class Cutouts:
-    """The cut-outs of places.py, and the empty places that scraps come from."""
+OF_CAR = {MOTO: 0.55, PERSON: 0.42}  # side of a two-wheeler with its rider, and of a person, to that of a car, by the roots of their boxes' areas
 
-    def __init__(self):
-        z = np.load(scratch("cutouts.npz"))
+
+class Cutouts:
+    """The cut-outs of a file, and the empty places that scraps come from."""
+
+    def __init__(self, file="cutouts.npz"):
+        z = np.load(scratch(file))
         self.z = {k: z[k] for k in z.files}
         self.places = Store("places")
 
@@ -46,6 +49,7 @@ class Cutouts:
         level = float(img[::8, ::8].mean())
         for _ in range(int(rng.integers(1, MOST + 1))):
             i = int(rng.integers(len(self.z["cls"])))
+            of_car = OF_CAR.get(int(self.z["cls"][i]), 1.0)
             piece, squeeze = self.vehicle(i), self.z["squeezed"][i] / r.get("squeezed", 1)
             is_scrap = rng.random() < SCRAPS
             if is_scrap:
@@ -55,9 +59,9 @@ class Cutouts:
             h, w = piece.shape[:2]
             if len(known) and rng.random() < 0.75:
                 like = known[rng.integers(len(known))]
-                want, bottom = np.sqrt((like[2:] - like[:2]).prod()) * np.exp(rng.normal(0, 0.15)), like[3] + rng.normal(0, 0.05) * r["h"]
+                want, bottom = of_car * np.sqrt((like[2:] - like[:2]).prod()) * np.exp(rng.normal(0, 0.15)), like[3] + rng.normal(0, 0.05) * r["h"]
             else:
-                want, bottom = np.exp(rng.uniform(np.log(18), np.log(0.2 * r["w"]))), rng.uniform(0.25, 1.05) * r["h"]
+                want, bottom = np.exp(rng.uniform(np.log(18), np.log(0.2 * of_car * r["w"]))), rng.uniform(0.25, 1.05) * r["h"]
             ky = min(float(want / np.sqrt(w * h * squeeze)), ENLARGED)
             kx = ky * squeeze
             w, h = round(w * kx), round(h * ky)

@@ -22,6 +22,8 @@ from vehicle_net import HEIGHT, STRIDES, WIDTH, VehicleNet, grid
 SHARES = {"stills": 0.33, "elevated": 0.16, "roads": 0.14, "expressway": 0.08, "places": 0.08, "cctv-night-day": 0.05, "street-level": 0.06, "near": 0.1, "parking": 0.07, "empty": 0.08, "motorcycle-parking": 0.03}
 # Share of a source's pictures that get vehicles of other places (paste.py)
 PASTED = {"elevated": 0.4, "roads": 0.4, "expressway": 0.4, "places": 0.6, "street-level": 0.2, "parking": 0.1, "stills": 0.15}
+# Share that gets two-wheelers besides (riders.py)
+RIDDEN = {"elevated": 0.4, "roads": 0.4, "expressway": 0.25, "places": 0.5, "cctv-night-day": 0.25, "stills": 0.2, "parking": 0.2, "empty": 0.2}
 DECOYS = 0.4  # share of the pictures of the empty car park that get birds, insects and bags (decoys.py)
 
 
@@ -36,6 +38,7 @@ class Stream(torch.utils.data.IterableDataset):
         names, p = list(self.names), np.array(list(self.names.values()))
         p /= p.sum()
         cutouts = Cutouts() if scratch("cutouts.npz").exists() else None
+        riders = Cutouts("riders.npz") if scratch("riders.npz").exists() else None
 
         def pick(g):
             n = names[g.choice(len(p), p=p)]
@@ -43,7 +46,9 @@ class Stream(torch.utils.data.IterableDataset):
             img = stores[n].picture(r)
             if n == "empty" and g.random() < DECOYS:
                 img = with_decoys(g, img)
-            return cutouts.add(g, img, r) if cutouts and g.random() < PASTED.get(n, 0) else (img, r)
+            if cutouts and g.random() < PASTED.get(n, 0):
+                img, r = cutouts.add(g, img, r)
+            return riders.add(g, img, r) if riders and g.random() < RIDDEN.get(n, 0) else (img, r)
         while True:
             items = [sample(rng, pick, self.size) for _ in range(self.batch)]
             x = torch.from_numpy(np.stack([i[0] for i in items])).permute(0, 3, 1, 2)

@@ -6,7 +6,7 @@ import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { program } from '../../base/program-root.js';
 import { sharedData } from '../../base/test-tools.js';
-import { averagePrecision50, type Corners, type Judged } from './support/average-precision.js';
+import { averagePrecision50, iou, type Corners, type Judged } from './support/average-precision.js';
 import { berthwatch } from './support/cli.js';
 
 const SCENES = join(program.root, 'test', 'fixtures', 'scenes');
@@ -118,6 +118,26 @@ describe('berthwatch analyse', () => {
     const card = (models.find(({ task }) => task === 'vehicles')?.accuracy.elevated as unknown as { ap50: number }).ap50;
     console.log(`vehicles/elevated: AP50 ${ap.toFixed(3)} on ${files.length} pictures, the card says ${card}`);
     expect(Math.abs(ap - card)).toBeLessThan(2 * APART);
+  });
+
+  const vehicles = sharedData('vehicles');
+  it.skipIf(vehicles === null).each(['elevated', 'street-level'])('finds the two-wheelers and persons of vehicles/%s that were never trained on as well as the model card says', async (source) => {
+    type Kind = 'two-wheeler' | 'person';
+    const labels = JSON.parse(readFileSync(join(program.root, 'models', 'training', 'labels', 'people.json'), 'utf8')) as { file: string; kind: Kind | 'unsure'; box: Corners }[];
+    const files = (split[`vehicles/${source}`]?.validation ?? []).map((name) => join(vehicles as string, source, 'images', name));
+    const { code, lines } = await berthwatch(['analyse', ...files, '--json']);
+    expect(code).toBe(0);
+    const seen = new Map(lines.map((line) => JSON.parse(line) as { file: string; vehicles: { class: string; box: [number, number, number, number] }[] }).map((answer) => [basename(answer.file), answer.vehicles]));
+    const card = (models.find(({ task }) => task === 'vehicles')?.accuracy.people as unknown as Record<string, Record<Kind, { there: number; found: number }>>)[source];
+    for (const [kind, name] of [['two-wheeler', 'motorcycle'], ['person', 'person']] as const) {
+      const there = labels.filter(({ file, kind: told }) => told === kind && file.startsWith(`vehicles/${source}/`));
+      const found = there.filter(({ file, box }) => seen.get(basename(file))?.some((v) => v.class === name && iou(box, [v.box[0], v.box[1], v.box[0] + v.box[2], v.box[1] + v.box[3]]) >= 0.4)).length;
+      const told = card?.[kind] ?? { there: 0, found: 0 };
+      console.log(`vehicles/${source}: ${found} of ${there.length} (${kind}) found, the card says ${told.found} of ${told.there}`);
+      expect(told.there).toBe(there.length);
+      expect(Math.abs(found - told.found) / there.length).toBeLessThan(0.08);
+      if (kind === 'two-wheeler') expect(found, 'two-wheelers are found, though few').toBeGreaterThan(0);
+    }
   });
 
   it('ends quietly when its reader has seen enough', () => {

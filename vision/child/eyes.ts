@@ -60,7 +60,7 @@ export class Eyes {
     let charset: readonly string[] = [];
     for (const told of loaded.manifest.models) {
       const file = loaded.files.get(told.id) as Uint8Array;
-      const entry = told.task === 'vehicles' && options.vehicleScore !== undefined ? { ...told, thresholds: { ...told.thresholds, score: options.vehicleScore } } : told;
+      const entry = told.task === 'vehicles' && options.vehicleScore !== undefined ? withScore(told, options.vehicleScore) : told;
       sessions.set(entry.task, await ModelSession.open<ModelEntry>(entry, file, { threads: options.threads, accelerator: options.accelerator, logger }));
       if (entry.task === 'plate-reader') charset = loaded.charsets.get(entry.id) as readonly string[];
     }
@@ -259,6 +259,12 @@ export class Eyes {
   #sessions(): ModelSession[] {
     return [this.#vehicles, this.#plates, this.#reader, this.#attributes, this.#berths].filter((s) => s !== null) as ModelSession[];
   }
+}
+
+/** Another threshold for vehicles, two-wheelers and persons alike. */
+function withScore(entry: VehiclesModel, score: number): VehiclesModel {
+  const { twoWheeler: _, person: __, ...thresholds } = entry.thresholds;
+  return { ...entry, thresholds: { ...thresholds, score } };
 }
 
 /** The longer side of a car's box as a share of its berth's: 0.60 to 0.79 for those that park in the demo's clips. */

@@ -85,6 +85,9 @@ const vehiclesSchema = z.strictObject({
     nms: probability.default(0.5),
     /** A large motor vehicle below `score` counts from here on where its plate is read so surely that one reading is believed. Absent: none does. */
     withPlate: probability.optional(),
+    /** Where two-wheelers and persons count from, which are small and seldom get a car's scores. Absent: from `score`. */
+    twoWheeler: probability.optional(),
+    person: probability.optional(),
   }),
 });
 

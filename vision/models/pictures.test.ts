@@ -271,6 +271,14 @@ describe('detections', () => {
     expect(readDetections(thirds, output([10, 14, 60, 54], [0.167, 0.167, 0.167], [1, 1, 1, 1, 1, 1, 1, 1]), mapping, { width: 1920, height: 1080 })).toHaveLength(1);
   });
 
+  it('count two-wheelers from a threshold of their own, where the model has one', () => {
+    const tensors = output([10, 14, 60, 54, 10, 14, 60, 54], [0.3, 0, 0, 0, 0, 0.3], new Array<number>(16).fill(1));
+    const classes = (thresholds: object): string[] => readDetections({ ...model, thresholds } as VehiclesModel, tensors, mapping, { width: 1920, height: 1080 }).map((d) => d.class);
+    expect(classes({ score: 0.4, nms: 0.5, twoWheeler: 0.25, person: 0.1 })).toEqual(['motorcycle']);
+    expect(classes({ score: 0.4, nms: 0.5, twoWheeler: 0.35 })).toEqual([]);
+    expect(classes({ score: 0.25, nms: 0.5 })).toEqual(['car', 'motorcycle']);
+  });
+
   it('refuses outputs that contradict each other', () => {
     expect(() => readDetections(model, output([1, 2, 3, 4], [0.9], []), mapping, { width: 10, height: 10 })).toThrow(/do not fit/);
   });

@@ -34,8 +34,8 @@ export interface SeenVehicles {
 export async function detectVehicles(session: ModelSession<VehiclesModel>, picture: Picture, regions: readonly Box[], longest = Infinity): Promise<SeenVehicles> {
   const { entry } = session;
   const { input, sizeStep, nearFrom } = entry;
-  const { score, nms } = entry.thresholds;
-  const least = Math.min(score, entry.thresholds.withPlate ?? score);
+  const { nms } = entry.thresholds;
+  const least = leastOf(entry);
   const sure: Detection[] = [];
   const unsure: Detection[] = [];
   const looks = new Looks();
@@ -44,7 +44,7 @@ export async function detectVehicles(session: ModelSession<VehiclesModel>, pictu
     for (const [i, { output, mapping, size }] of outputs.entries()) {
       for (const uncut of readDetections(entry, output, mapping, picture, { size, least })) {
         const d = regions.length === 1 ? uncut : demoteCut(uncut, seen[i] as Box, picture);
-        if (counts(d, mapping.scaleX)) (uncut.score >= score ? sure : unsure).push(d);
+        if (counts(d, mapping.scaleX)) (uncut.score >= thresholdOf(entry, d.class) ? sure : unsure).push(d);
       }
     }
   };
@@ -65,17 +65,30 @@ export async function detectVehicles(session: ModelSession<VehiclesModel>, pictu
   return { found, doubtful: doubtfulOf(unsure, found, nms), near };
 }
 
+/** The score from which something of a class counts. */
+function thresholdOf({ thresholds }: VehiclesModel, name: VehicleClass): number {
+  if (name === 'motorcycle') return thresholds.twoWheeler ?? thresholds.score;
+  if (name === 'person') return thresholds.person ?? thresholds.score;
+  return thresholds.score;
+}
+
+/** The lowest score with which anything may count, by itself or by its plate. */
+function leastOf({ thresholds }: VehiclesModel): number {
+  const { score, withPlate = score, twoWheeler = score, person = score } = thresholds;
+  return Math.min(score, withPlate, twoWheeler, person);
+}
+
 /**
  * One region's tensors as detections in picture pixels, boxes clipped to the picture.
  * @param size of the input it came in
- * @param least score of what is given
+ * @param least score of what is given; where absent, what counts by its class's threshold is
  */
 export function readDetections(
   model: VehiclesModel,
   output: ReadonlyMap<string, Output>,
   mapping: InputMapping,
   picture: { width: number; height: number },
-  { size = model.input, least = model.thresholds.score }: { size?: { width: number; height: number }; least?: number } = {},
+  { size = model.input, least }: { size?: { width: number; height: number }; least?: number } = {},
 ): Detection[] {
   const { boxes, scores, quads } = candidates(model, output, size);
   const classes = model.classes.length;
@@ -85,12 +98,12 @@ export function readDetections(
   }
   const detections: Detection[] = [];
   // Nearly all candidates see nothing: where no class has even its share of the threshold, their sum cannot reach it.
-  const share = least / classes;
+  const share = (least ?? leastOf(model)) / classes;
   for (let a = 0; a < count; a++) {
     if (!reaches(scores.data, a * classes, classes, share)) continue;
     const { score, name } = judge(model, scores.data, a * classes);
     // Written so that NaN fails too.
-    if (!(score >= least) || !name) continue;
+    if (!name || !(score >= (least ?? thresholdOf(model, name)))) continue;
     const [x0, y0] = toPicture(mapping, boxes.data[a * 4] as number, boxes.data[a * 4 + 1] as number);
     const [x1, y1] = toPicture(mapping, boxes.data[a * 4 + 2] as number, boxes.data[a * 4 + 3] as number);
     const box = clipBox(x0, y0, x1, y1, picture);
