@@ -4,13 +4,13 @@ import numpy as np
 
 from paths import scratch
 from vehicle_augment import MIRROR
-from vehicle_data import MOTO, PERSON, Store, iou
+from vehicle_data import MOTO, Store, iou
 
 MOST = 5             # vehicles set down in one picture
 SCRAPS = 0.35        # share of what is set down that is a scrap: an outline alone must not make a vehicle
 COVERED = 0.25       # share of another vehicle that may be hidden
 ENLARGED = 2.2       # times; a cut-out is not blown up more
-OF_CAR = {MOTO: 0.55, PERSON: 0.42}  # side of a two-wheeler with its rider, and of a person, to that of a car, by the roots of their boxes' areas
+OF_CAR = {MOTO: 0.55}  # side of a two-wheeler with its rider to that of a car, by the roots of their boxes' areas
 
 
 class Cutouts:
