@@ -119,14 +119,13 @@ def nobody(source):
 
 
 def completed(record, found, known):
-    """New boxes, classes, quads and unknown boxes of a cache's record (boxes in its own pixels); how many were added."""
+    """New boxes, classes, quads and unknown boxes of a cache's record (boxes in its own pixels)."""
     keep = [i for i, (b, c) in enumerate(zip(record["boxes"], record["cls"])) if c not in (MOTO, PERSON) or not known(b, c)]
     boxes, cls, quads = ([record[k][i] for i in keep] for k in ("boxes", "cls", "quads"))
     ignore = [b for b in record["ignore"] if not known(b, PERSON)]
     own = np.array(boxes, np.float32).reshape(-1, 4)
     motor = own[[c not in (MOTO, PERSON) for c in cls]] if len(own) else own
     new, kinds, unknown = settled([f for f in found if not known(f[0], f[2])])
-    added = 0
     for box, c in zip(new, kinds):
         o, part = (iou([box], own)[0], inside([box], own)[0]) if len(own) else (np.zeros(1), np.zeros(1))
         in_motor = inside([box], motor)[0].max() > 0.85 if len(motor) else False  # a driver, or a reflection
@@ -136,12 +135,11 @@ def completed(record, found, known):
         boxes.append([round(float(v), 2) for v in box])
         cls.append(int(c))
         quads.append(None)
-        added += 1
     every = np.array(boxes, np.float32).reshape(-1, 4)
     for box in unknown:
         if not len(every) or inside([box], every)[0].max() < 0.6:
             ignore.append([round(float(v), 2) for v in box])
-    return boxes, cls, quads, ignore, added
+    return boxes, cls, quads, ignore
 
 
 def main():
@@ -163,7 +161,7 @@ def main():
             by = r.get("scale", 1.0)
             found = [(np.array(b) * by, s, c, n) for b, s, c, n in proposals(seen[name])]
             before = list(r["cls"])
-            r["boxes"], r["cls"], r["quads"], r["ignore"], _ = completed(r, found, lambda b, c, name=name, by=by: known(name, np.array(b) / by, c))
+            r["boxes"], r["cls"], r["quads"], r["ignore"] = completed(r, found, lambda b, c, name=name, by=by: known(name, np.array(b) / by, c))
             for c in added:
                 added[c] += r["cls"].count(c) - before.count(c)
             r["people"] = True
