@@ -15,7 +15,7 @@ export interface Measured {
   cpuMs: number;
 }
 
-/** FOR BENCHMARKS: decodes the keyframes of `units`, each with a fresh decoder as in the product, `rounds` times. */
+/** FOR BENCHMARKS: decodes the keyframes of `units`, each with a fresh decoder as in the product and with its loop filters, as for pictures that people see, `rounds` times. */
 export async function measureKeyframeDecode(units: readonly AccessUnit[], rounds: number): Promise<Measured> {
   const keyframes = units.filter((unit) => unit.keyframe);
   return measured(async () => {

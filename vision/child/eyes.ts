@@ -84,7 +84,7 @@ export class Eyes {
     const gated = request.gate !== undefined;
     let gate: GateState | null = request.gate ?? null;
     const frames: ExaminedFrame[] = [];
-    const missing = await this.#decode(request.units, request.frames, times, async ({ index, unit, picture, damaged }) => {
+    const missing = await this.#decode(request.units, request.frames, times, { fast: true }, async ({ index, unit, picture, damaged }) => {
       const look = this.#timed(times, 'look', () => lookAt(picture, request.regions, unit.keyframe));
       const health = healthOf(look, damaged);
       const reason = gated ? gateReason(gate, { capturedAt: unit.capturedAt, width: picture.width, height: picture.height, look }) : 'asked';
@@ -104,7 +104,7 @@ export class Eyes {
   /** One decoded picture. @throws BerthwatchError bad-input where the frame gives no picture */
   async still(request: StillRequest, times: StageTimes): Promise<Still> {
     let still: Still | null = null;
-    await this.#decode(request.units, [request.frame], times, async ({ unit, picture, damaged }) => {
+    await this.#decode(request.units, [request.frame], times, { fast: false }, async ({ unit, picture, damaged }) => {
       const begin = this.#now();
       const { width, height } = picture;
       const rgb = toRgb(scaleRegion(picture, { x: 0, y: 0, width, height }, width, height), picture.matrix, picture.fullRange);
@@ -134,7 +134,7 @@ export class Eyes {
   }
 
   /** Decoding time is what passes between visits. */
-  async #decode(units: ExamineRequest['units'], frames: readonly number[], times: StageTimes, visit: (d: DecodedUnit) => Promise<void>): Promise<number[]> {
+  async #decode(units: ExamineRequest['units'], frames: readonly number[], times: StageTimes, how: { fast: boolean }, visit: (d: DecodedUnit) => Promise<void>): Promise<number[]> {
     let inside = 0;
     let pictures = 0;
     const begin = this.#now();
@@ -144,7 +144,7 @@ export class Eyes {
         pictures++;
         await visit(decoded);
         inside += this.#now() - entered;
-      });
+      }, how);
     } finally {
       add(times, 'decode', this.#now() - begin - inside, pictures);
     }

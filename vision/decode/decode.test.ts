@@ -100,6 +100,22 @@ describe('decodeUnits', () => {
     expect(sums[1]).toBe(sums[0]);
   });
 
+  it.each<ClipName>(['pattern-h264', 'pattern-h265'])('leaves the loop filters out of key frames of %s that nothing is decoded after, and only where asked', async (name) => {
+    const units = clip(name);
+    const lumas = async (wanted: readonly number[], how?: { fast: boolean }): Promise<Buffer[]> => {
+      const out: Buffer[] = [];
+      expect(await decodeUnits(units, wanted, ({ picture }) => void out.push(Buffer.from(picture.y)), how)).toEqual([]);
+      return out;
+    };
+    const [key] = (await lumas([0])) as [Buffer];
+    const [quick] = (await lumas([0], { fast: true })) as [Buffer];
+    expect(quick.equals(key)).toBe(false);
+    expect(quick.reduce((sum, value, i) => sum + Math.abs(value - (key[i] as number)), 0) / key.length).toBeLessThan(4);
+    // Predicted pictures would carry the difference on.
+    expect(await lumas([0, 2], { fast: true })).toEqual(await lumas([0, 2]));
+    expect(await lumas([2], { fast: true })).toEqual(await lumas([2]));
+  });
+
   it('reports what has no keyframe before it', async () => {
     const units = clip('pattern-h264').slice(1);
     const { seen, missing } = await decode(units, [0, 3, 6]);
@@ -189,6 +205,17 @@ describe('pictures', () => {
     for (const [box, width, height] of [[{ x: 0, y: 0, width: 120, height: 90 }, 64, 36], [{ x: 10, y: 22, width: 71, height: 48 }, 24, 16], [{ x: 4, y: 4, width: 20, height: 12 }, 24, 16]] as const) {
       expect(scaleLuma(picture, box, width, height)).toEqual(scaleRegion(picture, box, width, height).y);
     }
+  });
+
+  it('scales a cut as it did before, whether its scaler was kept or not', () => {
+    const rgb = Uint8Array.from({ length: 160 * 120 * 3 }, (_, i) => (i * 7919 + (i >> 5)) & 255);
+    const picture = pictureFromRgb(rgb, 160, 120);
+    const cut = (size: number): Uint8Array => scaleRegion(picture, { x: 10, y: 22, width: size, height: 48 }, 24, 16).y;
+    const first = cut(70);
+    expect(cut(70)).toEqual(first);
+    // More sizes than are kept.
+    for (let round = 0; round < 3; round++) for (let size = 20; size < 140; size++) cut(size);
+    expect(cut(70)).toEqual(first);
   });
 
   it('cuts on whole chroma samples inside the picture', () => {

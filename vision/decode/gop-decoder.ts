@@ -50,16 +50,20 @@ export interface DecodedUnit {
  *
  * Runs native code on hostile bytes: call it only in a supervised child.
  *
+ * @param how `fast` leaves the loop filters out of key frames after which nothing is decoded: the edges between their blocks stay. For looking only, never for what
+ *   people get to see. Of 172 CCPD scenes as H.264 at CRF 26, 32 and 38, 498 of 516 plates are read either way; as H.265 at CRF 24, 28, 32 and 36, 674 of 688
+ *   instead of 677. AP50 of vehicles as H.265 at CRF 34: elevated 0.734 (0.730 with them), roads 0.800 (0.802).
  * @returns indexes of wanted units that gave no picture (no keyframe before them, or undecodable), rising
  */
 export async function decodeUnits(
   units: readonly AccessUnit[],
   wanted: readonly number[],
   visit: (decoded: DecodedUnit) => Promise<void> | void,
+  how: { fast?: boolean } = {},
 ): Promise<number[]> {
   const missing = new Set(wanted);
   for (const run of runsOf(units, wanted)) {
-    for await (const index of decodeRun(units, run.from, run.to, run.wanted, visit)) missing.delete(index);
+    for await (const index of decodeRun(units, run, how.fast === true && run.from === run.to, visit)) missing.delete(index);
   }
   return [...missing].sort((a, b) => a - b);
 }
@@ -92,12 +96,11 @@ export function runsOf(units: readonly AccessUnit[], wanted: readonly number[]):
 
 async function* decodeRun(
   units: readonly AccessUnit[],
-  from: number,
-  to: number,
-  wanted: ReadonlySet<number>,
+  { from, to, wanted }: Run,
+  fast: boolean,
   visit: (decoded: DecodedUnit) => Promise<void> | void,
 ): AsyncGenerator<number> {
-  const decoder = openDecoder((units[from] as AccessUnit).codec);
+  const decoder = openDecoder((units[from] as AccessUnit).codec, fast);
   const frame = new Frame();
   const packet = new Packet();
   // Damage spreads along prediction: everything decoded after a damaged unit is suspect until the next keyframe.
@@ -145,7 +148,7 @@ async function* decodeRun(
 
 let quiet = false;
 
-function openDecoder(codec: AccessUnit['codec']): CodecContext {
+function openDecoder(codec: AccessUnit['codec'], fast: boolean): CodecContext {
   if (!quiet) {
     // FFmpeg writes to standard error by itself; damage reaches us by flags.
     Log.setLevel(AV_LOG_QUIET);
@@ -162,6 +165,7 @@ function openDecoder(codec: AccessUnit['codec']): CodecContext {
   // FFmpeg's H.265 decoder sets no error flag on damaged slices: with `explode` the packet at least returns an error, and
   // the picture still comes out. H.264 flags concealment properly and would lose pictures under `explode`.
   if (codec === 'h265') context.setOption('err_detect', 'explode');
+  if (fast) context.setOption('skip_loop_filter', 'all');
   // Options go in by setOption: passing a Dictionary to open2 corrupts the heap in node-av 6.1.
   const opened = context.open2Sync(found, null);
   if (opened < 0) {

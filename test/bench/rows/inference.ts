@@ -25,6 +25,9 @@ const LIMITS: readonly { stage: Stage; what: string; unit: string; ms: number }[
 ];
 const FOUR_VEHICLES_MS = 45;
 
+/** Each picture is seen so often at least: the least of one or two rounds still holds what other programs added. */
+const ROUNDS = 6;
+
 /** All that a vision child does for key frames, stage by stage, for those with four vehicles, and for those that the gate keeps from the models. */
 export const inference: BenchRow = {
   name: 'inference',
@@ -41,7 +44,7 @@ export const inference: BenchRow = {
       await yardstick.run(0);
       yardstick.forget();
       const end = performance.now() + 2 * seconds * 1000;
-      do {
+      for (let round = 0; round < ROUNDS || performance.now() < end; round++) {
         for (const [i, { unit, berths }] of frames.entries()) {
           const { cost, gate } = await eyes.see(unit, berths, null);
           costs[i] = cheaper(costs[i], cost);
@@ -50,7 +53,7 @@ export const inference: BenchRow = {
           gated[i] = cheaper(gated[i], again.cost);
           await yardstick.run(i);
         }
-      } while (performance.now() < end);
+      }
     } finally {
       await eyes.close();
       await yardstick.close();
@@ -83,7 +86,7 @@ function results(costs: readonly FrameCost[], gated: readonly FrameCost[], yards
     ...(four.length > 0 ? [{ what: 'all of it, four vehicles, decode included', unit: 'key frame', measured: whole(four), reference, notes: [limit(FOUR_VEHICLES_MS), `ms in each stage: ${perFrame(four)}`] }] : []),
     {
       what: 'all of it, as the clips are', unit: 'key frame', measured: whole(costs), reference,
-      notes: [`demo clips day-parallel and dusk-angled (1080p H.264), ${(costs.reduce((sum, cost) => sum + cost.vehicles, 0) / costs.length).toFixed(1)} vehicles a frame; ms in each stage: ${perFrame(costs)}`],
+      notes: [`demo clips day-parallel and dusk-angled (1080p, H.264 and H.265), ${(costs.reduce((sum, cost) => sum + cost.vehicles, 0) / costs.length).toFixed(1)} vehicles a frame; ms in each stage: ${perFrame(costs)}`],
     },
     { what: 'gated: decoded and looked at only', unit: 'key frame', measured: whole(gated), reference, notes: ['what a key frame costs in which nothing moved; the reference of all these rows is the network alone, between the key frames, on one thread; everywhere the least of all rounds'] },
   ];
