@@ -61,12 +61,17 @@ interface Scaling {
 
 function scale({ format, box, from, strides, width, height, to }: Scaling): void {
   const rows = scaler(box, format, width, height).scaleSync(from, strides, 0, box.height, to, to.map(() => width));
-  if (rows !== height) throw new BerthwatchError('internal', 'VISION_SCALE', `scaling ${box.width}x${box.height} to ${width}x${height} gave ${rows} rows`);
+  if (rows === height) return;
+  // It might have been made when memory was short: the next cut of this size gets a new one. (The failed one is the last of the map.)
+  const [key, failed] = [...scalers].at(-1) as [string, SoftwareScaleContext];
+  scalers.delete(key);
+  failed.freeContext();
+  throw new BerthwatchError('internal', 'VISION_SCALE', `scaling ${box.width}x${box.height} to ${width}x${height} gave ${rows} rows`);
 }
 
 /**
- * Sizes of cuts whose scalers are kept, those used last: more than a key frame with a dozen vehicles has. A scaler holds no picture, takes 190 to 250 KB (465 for 8K), and
- * making it takes two thirds of the time that its scaling does: without them the look at a 1080p key frame took 2.4 ms of processor time, with them 1.6.
+ * Sizes of cuts whose scalers are kept, those used last: more than a key frame with a dozen vehicles has. What a scaler holds of a picture, some rows, the next one overwrites; it takes 190 to 250 KB (465 for 8K), and
+ * making one takes two thirds of the time that its scaling does: without them the look at a 1080p key frame took 2.4 ms of processor time, with them 1.6.
  */
 const SCALERS = 48;
 const scalers = new Map<string, SoftwareScaleContext>();
