@@ -2,8 +2,8 @@
 import { cpSync, mkdirSync, readdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
-const ROOMS = ['storage'];
-const ENDINGS = ['.sql'];
+const ROOMS = ['storage', 'vision'];
+const ENDINGS = ['.sql', '.wasm'];
 
 function copy(folder) {
   for (const name of readdirSync(folder)) {
