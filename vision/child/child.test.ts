@@ -8,6 +8,10 @@ import { BerthwatchError } from '../../base/errors.js';
 import { mutations, seededRandom } from '../../base/fuzz-target.js';
 import { silentLogger, type Logger } from '../../base/logger.js';
 import type { AccessUnit } from '../../ingest/access-unit.js';
+import { decodeUnits } from '../decode/gop-decoder.js';
+import { toRgb } from '../decode/picture.js';
+import { scaleRegion } from '../decode/scale.js';
+import { lookAt } from '../health/look.js';
 import { clip, CLIP_START, tinyManifest } from '../fixtures/clips.js';
 import type { Polygon } from '../../base/geometry.js';
 import { residentBytes } from './supervised-child.js';
@@ -72,6 +76,23 @@ describe('VisionPool with its real child', () => {
     expect([...jpeg.data.subarray(0, 3)]).toEqual([0xff, 0xd8, 0xff]);
     const again = await pool.still({ cameraId: 'camera-1', units, frame: 2, format: 'jpeg', quality: 90 });
     expect(Buffer.compare(again.data, jpeg.data)).toBe(0);
+  });
+
+  it('looks at a key frame alone without its loop filters, and gives stills of it with them', async () => {
+    const units = clip('pattern-h264');
+    const seen = new Map<boolean, { checksum: number; rgb: Uint8Array }>();
+    for (const fast of [true, false]) {
+      await decodeUnits(units, [0], ({ picture }) => {
+        const { width, height } = picture;
+        const rgb = toRgb(scaleRegion(picture, { x: 0, y: 0, width, height }, width, height), picture.matrix, picture.fullRange);
+        seen.set(fast, { checksum: lookAt(picture, [], true).checksum as number, rgb });
+      }, { fast });
+    }
+    expect(seen.get(true)?.checksum).not.toBe(seen.get(false)?.checksum);
+    const { frames } = await pool.examine({ cameraId: 'c', units, frames: [0], regions: [berth] });
+    expect(frames[0]?.look.checksum).toBe(seen.get(true)?.checksum);
+    const still = await pool.still({ cameraId: 'c', units, frame: 0, format: 'rgb' });
+    expect(Buffer.compare(still.data, seen.get(false)?.rgb as Uint8Array)).toBe(0);
   });
 
   it('leaves out frames without a picture, and fails where none has one', async () => {

@@ -1,4 +1,5 @@
-import { describe, expect, it } from 'vitest';
+import { SoftwareScaleContext } from 'node-av';
+import { describe, expect, it, vi } from 'vitest';
 import type { AccessUnit } from '../../ingest/access-unit.js';
 import { clip, type ClipName } from '../fixtures/clips.js';
 import { decodeUnits, runsOf, type DecodedUnit } from './gop-decoder.js';
@@ -216,6 +217,24 @@ describe('pictures', () => {
     // More sizes than are kept.
     for (let round = 0; round < 3; round++) for (let size = 20; size < 140; size++) cut(size);
     expect(cut(70)).toEqual(first);
+  });
+
+  it('names a cut that could not be scaled, and scales the next one of its size anew', () => {
+    const rgb = Uint8Array.from({ length: 160 * 120 * 3 }, (_, i) => (i * 7919 + (i >> 5)) & 255);
+    const picture = pictureFromRgb(rgb, 160, 120);
+    const cut = (): Uint8Array => scaleRegion(picture, { x: 10, y: 22, width: 66, height: 44 }, 24, 16).y;
+    const first = cut();
+    const made = vi.spyOn(SoftwareScaleContext.prototype, 'getContext');
+    const scales = vi.spyOn(SoftwareScaleContext.prototype, 'scaleSync').mockReturnValueOnce(-12);
+    try {
+      expect(cut).toThrow('scaling 66x44 to 24x16 gave -12 rows');
+      expect(made).not.toHaveBeenCalled();
+      expect(cut()).toEqual(first);
+      expect(made).toHaveBeenCalledTimes(1);
+    } finally {
+      made.mockRestore();
+      scales.mockRestore();
+    }
   });
 
   it('cuts on whole chroma samples inside the picture', () => {

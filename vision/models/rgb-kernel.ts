@@ -22,7 +22,7 @@ const STEP = 4;
  * Turns scaled planes into what a network wants of red, green and blue: the last step before every network, for each of the hundreds of
  * thousands of pixels of its input. In JavaScript it took a twentieth of a key frame with four vehicles; by SIMD in WebAssembly it takes a sixth of that.
  *
- * All planes lie in the kernel's own memory, which grows to the largest input (16 bytes a pixel) and is used anew by every call.
+ * All planes lie in the kernel's own memory, which grows to the largest input (15 bytes a pixel) and is used anew by every call.
  */
 export class RgbKernel {
   readonly #kernel: Kernel;
