@@ -130,7 +130,7 @@ describe('the plate finder', () => {
       const near = nearInput(model.input, model.sizeStep);
       expect([near.width, near.height]).toEqual([model.input.width / 2, model.input.height / 2]);
       // A dark car's tail with a blue plate of 90 x 29 pixels, white strokes on it, its middle at 64, 50.
-      const [output] = await session.run(1, (tensor) => {
+      const [output] = await session.run(1, ({ tensor }) => {
         const area = near.width * near.height;
         for (let y = 0; y < near.height; y++) {
           for (let x = 0; x < near.width; x++) {

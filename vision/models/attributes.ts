@@ -28,8 +28,8 @@ export async function classifyVehicles(
   vehicles: readonly { box: Box; class: VehicleClass }[],
 ): Promise<Attributes[]> {
   const { entry } = session;
-  const outputs = await session.run(vehicles.length, (tensor, slot, i) => {
-    fillFromBox(tensor, slot, picture, withMargin((vehicles[i] as { box: Box }).box, entry.cropMargin), entry.input);
+  const outputs = await session.run(vehicles.length, (room, slot, i) => {
+    fillFromBox(room, slot, picture, withMargin((vehicles[i] as { box: Box }).box, entry.cropMargin), entry.input);
   });
   return outputs.map((output, i) => {
     const attributes = impliedAttributes((vehicles[i] as { class: VehicleClass }).class);

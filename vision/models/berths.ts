@@ -36,10 +36,10 @@ function ground({ box, footprint }: ObservedVehicle): Polygon {
 /** What each berth looks like by itself; null where the network is not sure enough. */
 export async function lookAtBerths(session: ModelSession<BerthsModel>, picture: Picture, berths: readonly Polygon[]): Promise<(BerthLook | null)[]> {
   const { entry } = session;
-  const outputs = await session.run(berths.length, (tensor, slot, i) => {
+  const outputs = await session.run(berths.length, (room, slot, i) => {
     const berth = berths[i] as Polygon;
-    const mapping = fillFromBox(tensor, slot, picture, berthWindow(berth, entry.crop), entry.input);
-    dimAround(tensor, slot, outlineInInput(berth, mapping), entry);
+    const mapping = fillFromBox(room, slot, picture, berthWindow(berth, entry.crop), entry.input);
+    dimAround(room.tensor, slot, outlineInInput(berth, mapping), entry);
   });
   return outputs.map((output) => {
     const values = part(entry, output, entry.outputs.state).data;

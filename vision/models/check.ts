@@ -70,7 +70,7 @@ async function tryOut(session: ModelSession, charset: number, problems: string[]
   const random = seededRandom(1);
   const pictures = [(): number => 0.45, (): number => random()];
   for (const [i, value] of pictures.entries()) {
-    const [output] = await session.run(1, (tensor) => void tensor.forEach((_, k) => (tensor[k] = value())));
+    const [output] = await session.run(1, ({ tensor }) => void tensor.forEach((_, k) => (tensor[k] = value())));
     const found = checkOutputs(session.entry, output as Map<string, Output>, charset);
     if (found.length > 0) {
       problems.push(...found.map((problem) => `on a ${i === 0 ? 'grey' : 'noisy'} picture: ${problem}`));
@@ -82,7 +82,7 @@ async function tryOut(session: ModelSession, charset: number, problems: string[]
   const times: number[] = [];
   for (let i = 0; i < RUNS; i++) {
     const before = process.cpuUsage();
-    await session.run(1, (tensor) => void tensor.fill(0.45));
+    await session.run(1, ({ tensor }) => void tensor.fill(0.45));
     const { user, system } = process.cpuUsage(before);
     times.push((user + system) / 1000);
   }
@@ -105,7 +105,7 @@ async function trySizes(session: ModelSession, problems: string[]): Promise<void
   for (const { width, height } of otherSizes(entry)) {
     const what = `on a picture of ${width}x${height}, which its sizeStep promises to take`;
     try {
-      const [output] = await session.run(1, (tensor) => void tensor.fill(0.45), { width, height });
+      const [output] = await session.run(1, ({ tensor }) => void tensor.fill(0.45), { width, height });
       problems.push(...checkOutputs({ ...entry, input: { ...entry.input, width, height } } as ModelEntry, output as Map<string, Output>, 0).map((problem) => `${what}: ${problem}`));
     } catch (error) {
       problems.push(`${what}: ${messageOf(error)}; leave sizeStep out, and it gets pictures of ${entry.input.width}x${entry.input.height} only`);

@@ -96,7 +96,7 @@ describe('session', () => {
     const session = await open(await loadManifest(file), 0);
     expect(session.batched).toBe(true);
     const length = 3 * session.entry.input.width * session.entry.input.height;
-    const outputs = await session.run(3, (tensor, slot, picture) => tensor.fill(picture / 10, slot * length, (slot + 1) * length));
+    const outputs = await session.run(3, ({ tensor }, slot, picture) => tensor.fill(picture / 10, slot * length, (slot + 1) * length));
     expect(outputs).toHaveLength(3);
     for (const [i, output] of outputs.entries()) {
       expect(output.get('boxes')?.dims).toEqual([2, 4]);

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { applyHomography, boundingBox, homographyFrom, type Box, type Polygon, type Quad } from '../../base/geometry.js';
 import { rgbCoefficients, type Picture } from '../decode/picture.js';
 import { ctcGreedy } from './ctc.js';
+import { InputRoom } from './input-room.js';
 import type { ModelInput, ReaderModel, VehiclesModel } from './manifest.js';
 import { averaged, suppress, type Detection } from './nms.js';
 import { assignPlates } from './plate-assignment.js';
@@ -45,9 +46,10 @@ describe('tensor', () => {
 
   it('letterboxes with padding, keeps the aspect, and normalises', () => {
     const model = input({ mean: [0.5, 0.5, 0.5], std: [0.25, 0.5, 1] });
-    const tensor = new Float32Array(2 * 3 * 64 * 48);
+    const room = new InputRoom();
+    const tensor = room.open(2, model);
     // A wide white picture: 64×16 in the middle, padding above and below.
-    fillFromBox(tensor, 1, picture(128, 32, () => 255), { x: 0, y: 0, width: 128, height: 32 }, model);
+    fillFromBox(room, 1, picture(128, 32, () => 255), { x: 0, y: 0, width: 128, height: 32 }, model);
     expect(tensor.subarray(0, 3 * 64 * 48).every((v) => v === 0)).toBe(true);
     const at = (c: number, x: number, y: number): number => tensor[3 * 64 * 48 + c * 64 * 48 + y * 64 + x] as number;
     for (const [c, std] of [0.25, 0.5, 1].entries()) {
@@ -61,8 +63,9 @@ describe('tensor', () => {
   it('puts red first or last as the model wants', () => {
     const red = picture(64, 48, () => 54, 99, 255);
     for (const [channels, plane] of [['rgb', 0], ['bgr', 2]] as const) {
-      const tensor = new Float32Array(3 * 64 * 48);
-      fillFromBox(tensor, 0, red, { x: 0, y: 0, width: 64, height: 48 }, input({ channels }));
+      const room = new InputRoom();
+      const tensor = room.open(1, input());
+      fillFromBox(room, 0, red, { x: 0, y: 0, width: 64, height: 48 }, input({ channels }));
       expect(tensor[plane * 64 * 48 + 1000]).toBeGreaterThan(0.95);
       expect(tensor[(2 - plane) * 64 * 48 + 1000]).toBeLessThan(0.05);
     }
@@ -73,8 +76,9 @@ describe('tensor', () => {
     ['a wide one', 128, 30, { x: 0, y: 16, width: 64, height: 15 }],
   ])('pads around %s and leaves the other slots alone', (_, width, height, target) => {
     const model = input({ channels: 'bgr', mean: [0.1, 0.2, 0.3], std: [0.5, 0.6, 0.7] });
-    const tensor = new Float32Array(3 * 3 * 64 * 48).fill(9);
-    fillFromBox(tensor, 1, picture(width, height, () => 255), { x: 0, y: 0, width, height }, model);
+    const room = new InputRoom();
+    const tensor = room.open(3, model).fill(9);
+    fillFromBox(room, 1, picture(width, height, () => 255), { x: 0, y: 0, width, height }, model);
     const wrong = new Set<string>();
     for (const { plane, factor, bias } of channelScales(model)) {
       for (let row = 0; row < 48; row++) {
@@ -92,8 +96,9 @@ describe('tensor', () => {
   it('cuts the place that was asked for', () => {
     // Bright square at 300..340, 200..240.
     const p = picture(640, 480, (x, y) => (x >= 300 && x < 340 && y >= 200 && y < 240 ? 250 : 10));
-    const tensor = new Float32Array(3 * 64 * 48);
-    const mapping = fillFromBox(tensor, 0, p, { x: 280, y: 180, width: 128, height: 96 }, input());
+    const room = new InputRoom();
+    const tensor = room.open(1, input());
+    const mapping = fillFromBox(room, 0, p, { x: 280, y: 180, width: 128, height: 96 }, input());
     let sx = 0;
     let sy = 0;
     let n = 0;

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Quad } from '../../base/geometry.js';
 import type { Picture } from '../decode/picture.js';
+import { InputRoom } from './input-room.js';
 import type { ReaderModel } from './manifest.js';
 import type { FoundPlate } from './plate-assignment.js';
 import { readPlates } from './plate-reader.js';
@@ -28,10 +29,12 @@ interface Look {
 function session(looks: readonly Look[]): { session: ModelSession<ReaderModel>; batches: number[] } {
   const waiting = [...looks];
   const batches: number[] = [];
-  const run = (count: number, fill: (tensor: Float32Array, slot: number, picture: number) => void): Promise<Map<string, Output>[]> => {
+  const room = new InputRoom();
+  room.open(1, { width: 168, height: 48 });
+  const run = (count: number, fill: (room: InputRoom, slot: number, picture: number) => void): Promise<Map<string, Output>[]> => {
     if (count > 0) batches.push(count);
     const outputs = Array.from({ length: count }, (_, i) => {
-      fill(new Float32Array(3 * 168 * 48), 0, i);
+      fill(room, 0, i);
       const look = waiting.shift() as Look;
       const classes = charset.length + 1;
       const characters = [...look.text];

@@ -82,7 +82,7 @@ async function readAll(
   colours: readonly PlateColour[] = [],
 ): Promise<(Read | null)[]> {
   const valid: boolean[] = [];
-  const outputs = await session.run(bands.length, (tensor, slot, i) => {
+  const outputs = await session.run(bands.length, ({ tensor }, slot, i) => {
     const own = bands[i];
     valid[i] = own != null && fillFromBands(tensor, slot, picture, own, session.entry.input);
   });

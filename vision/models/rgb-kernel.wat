@@ -1,6 +1,6 @@
 ;; Y, U and V of one byte a sample to what a network wants of red, green and blue, four pixels at a time (SIMD).
 ;;
-;; node scripts/rgb-kernel.mjs makes rgb-kernel.wasm of it; rgb-kernel.ts calls it and says what the numbers mean.
+;; node scripts/rgb-kernel.mjs makes rgb-kernel.wasm of it; input-room.ts calls it and says what the numbers mean.
 (module
   (memory (export "memory") 1)
   ;; y, u, v, r, g, b: where the planes begin, in bytes. count: pixels; up to three more are read and written behind them.

@@ -1,6 +1,7 @@
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { BerthwatchError, messageOf } from '../../base/errors.js';
 import type { Logger } from '../../base/logger.js';
+import { InputRoom } from './input-room.js';
 import type { ModelEntry } from './manifest.js';
 
 export interface SessionOptions {
@@ -33,8 +34,8 @@ export class ModelSession<Entry extends ModelEntry = ModelEntry> {
   readonly #session: InferenceSession;
   /** Only these are computed, whatever else the network offers. */
   readonly #outputs: readonly string[];
-  /** The last run's input, free to be filled again: a new one for each run keeps the garbage collector busy. */
-  #spare: Float32Array | null = null;
+  /** The last run's room, free to be filled again. A run that begins before another ends gets its own. */
+  #spare: InputRoom | null = null;
 
   private constructor(entry: Entry, session: InferenceSession, provider: string, batched: boolean) {
     this.entry = entry;
@@ -78,21 +79,20 @@ export class ModelSession<Entry extends ModelEntry = ModelEntry> {
   }
 
   /**
-   * Runs `count` pictures and gives each picture its part of every output: shapes without the batch dimension. `fill(tensor, slot,
-   * picture)` writes all of a slot; what stood there before is another run's.
+   * Runs `count` pictures and gives each picture its part of every output: shapes without the batch dimension. `fill(room, slot,
+   * picture)` writes all of a slot of its tensor; what stood there before is another run's.
    * @param size of the pictures; another than the manifest's only where its entry has a `sizeStep`
    */
-  async run(count: number, fill: (tensor: Float32Array, slot: number, picture: number) => void, { width, height }: { width: number; height: number } = this.entry.input): Promise<Map<string, Output>[]> {
+  async run(count: number, fill: (room: InputRoom, slot: number, picture: number) => void, { width, height }: { width: number; height: number } = this.entry.input): Promise<Map<string, Output>[]> {
     const results: Map<string, Output>[] = [];
     const { name } = this.entry.input;
     const step = this.batched ? Math.min(count, MOST_AT_ONCE) : 1;
     for (let from = 0; from < count; from += step) {
       const n = Math.min(step, count - from);
-      const length = n * 3 * height * width;
-      const room = this.#spare && this.#spare.length >= length ? this.#spare : new Float32Array(length);
+      const room = this.#spare ?? new InputRoom();
       this.#spare = null;
-      const tensor = room.subarray(0, length);
-      for (let slot = 0; slot < n; slot++) fill(tensor, slot, from + slot);
+      const tensor = room.open(n, { width, height });
+      for (let slot = 0; slot < n; slot++) fill(room, slot, from + slot);
       const outputs = await this.#session.run({ [name]: new Tensor('float32', tensor, [n, 3, height, width]) }, this.#outputs);
       this.#spare = room;
       for (let slot = 0; slot < n; slot++) results.push(this.#slice(outputs, slot, n));

@@ -26,8 +26,8 @@ export async function runOnBoxes(session: ModelSession<ModelEntry>, picture: Pic
   const found: BoxOutput[] = [];
   for (const { size, members } of sizes.values()) {
     const mappings: InputMapping[] = [];
-    const outputs = await session.run(members.length, (tensor, slot, k) => {
-      mappings[k] = fillFromBox(tensor, slot, picture, boxes[members[k] as number] as Box, size);
+    const outputs = await session.run(members.length, (room, slot, k) => {
+      mappings[k] = fillFromBox(room, slot, picture, boxes[members[k] as number] as Box, size);
     }, size);
     for (const [k, output] of outputs.entries()) found[members[k] as number] = { output, mapping: mappings[k] as InputMapping, size };
   }

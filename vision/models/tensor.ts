@@ -1,8 +1,8 @@
 import type { Box } from '../../base/geometry.js';
 import type { Picture } from '../decode/picture.js';
 import { alignedBox, scaleRegion } from '../decode/scale.js';
+import { PIXELS_AT_ONCE, type ChannelScale, type InputRoom } from './input-room.js';
 import type { ModelInput } from './manifest.js';
-import { RgbKernel, type ChannelScale } from './rgb-kernel.js';
 
 /** How a network's input pixels map back to the picture: picture = origin + (input − offset) ÷ scale, for each axis. */
 export interface InputMapping {
@@ -58,33 +58,35 @@ export function channelScales(input: ModelInput): [red: ChannelScale, green: Cha
 export const clampByte = (value: number): number => (value < 0 ? 0 : value > 255 ? 255 : value);
 
 /**
- * Cuts `box` from the picture, scales it as the model's manifest entry says, and writes it as float32 NCHW into `tensor`
+ * Cuts `box` from the picture, scales it as the model's manifest entry says, and writes it into the room's tensor (float32 NCHW)
  * at picture number `slot` (each slot is 3 × height × width floats).
  */
-export function fillFromBox(tensor: Float32Array, slot: number, picture: Picture, box: Box, input: ModelInput): InputMapping {
+export function fillFromBox(room: InputRoom, slot: number, picture: Picture, box: Box, input: ModelInput): InputMapping {
   const { cut, target, mapping } = placeInput(picture, box, input);
-  kernel ??= new RgbKernel();
-  const planes = kernel.room(target.width, target.height);
+  const planes = room.planes(target.width, target.height);
   scaleRegion(picture, cut, target.width, target.height, planes);
-  const colours = channelScales(input);
-  for (const [colour, values] of kernel.convert(planes, picture, colours).entries()) writePlane(tensor, slot, values, target, input, colours[colour] as ChannelScale);
+  const scales = channelScales(input);
+  const area = input.width * input.height;
+  const begin = ({ plane }: ChannelScale): number => (slot * 3 + plane) * area;
+  const whole = target.width === input.width && input.width % PIXELS_AT_ONCE === 0;
+  if (whole) {
+    const [red, green, blue] = scales;
+    const above = target.y * input.width;
+    room.writeColours(planes, picture, scales, [begin(red) + above, begin(green) + above, begin(blue) + above]);
+  }
+  const colours = whole ? [] : room.colours(planes, picture, scales);
+  for (const [colour, scale] of scales.entries()) {
+    const plane = room.tensor.subarray(begin(scale), begin(scale) + area);
+    const values = colours[colour];
+    if (values) writeRows(plane, values, target, input.width);
+    padAround(plane, target, input, scale);
+  }
   return mapping;
 }
 
-let kernel: RgbKernel | null = null;
-
-/** Writes one colour at `target` of the input, and padding around it. */
-function writePlane(tensor: Float32Array, slot: number, values: Float32Array, target: Box, input: ModelInput, scale: ChannelScale): void {
-  const area = input.width * input.height;
-  const from = (slot * 3 + scale.plane) * area;
-  const plane = tensor.subarray(from, from + area);
-  padAround(plane, target, input, scale);
-  if (target.width === input.width) {
-    plane.set(values, target.y * input.width);
-    return;
-  }
+function writeRows(plane: Float32Array, values: Float32Array, target: Box, width: number): void {
   for (let row = 0; row < target.height; row++) {
-    plane.set(values.subarray(row * target.width, (row + 1) * target.width), (target.y + row) * input.width + target.x);
+    plane.set(values.subarray(row * target.width, (row + 1) * target.width), (target.y + row) * width + target.x);
   }
 }
 

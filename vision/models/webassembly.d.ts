@@ -1,4 +1,4 @@
-/** The little of WebAssembly that rgb-kernel.ts needs; TypeScript declares it only together with all of the browser. */
+/** The little of WebAssembly that input-room.ts needs; TypeScript declares it only together with all of the browser. */
 declare namespace WebAssembly {
   class Module {
     constructor(bytes: Uint8Array);
