@@ -28,8 +28,8 @@ DECOYS = 0.4  # share of the pictures of the empty car park that get birds, inse
 
 
 class Stream(torch.utils.data.IterableDataset):
-    def __init__(self, names, batch, size, seed):
-        self.names, self.batch, self.size, self.seed = names, batch, size, seed
+    def __init__(self, names, batch, size, seed, riders=True):
+        self.names, self.batch, self.size, self.seed, self.riders = names, batch, size, seed, riders
 
     def __iter__(self):
         rng = np.random.default_rng(self.seed)
@@ -38,7 +38,7 @@ class Stream(torch.utils.data.IterableDataset):
         names, p = list(self.names), np.array(list(self.names.values()))
         p /= p.sum()
         cutouts = Cutouts() if scratch("cutouts.npz").exists() else None
-        riders = Cutouts("riders.npz") if scratch("riders.npz").exists() else None
+        riders = Cutouts("riders.npz") if self.riders and scratch("riders.npz").exists() else None
 
         def pick(g):
             n = names[g.choice(len(p), p=p)]
@@ -79,6 +79,7 @@ def main():
     ap.add_argument("--size", type=size_of, default=(WIDTH, HEIGHT), help="input size while training; smaller first saves time, the network takes any")
     ap.add_argument("--watch", default="stills,elevated,roads,parking", help="sources whose validation pictures are scored on the way")
     ap.add_argument("--freeze", action="store_true", help="keep the two finest layers: faster, for continuing from --init or --resume")
+    ap.add_argument("--no-riders", action="store_true", help="set no two-wheelers down on other streets")
     ap.add_argument("--shares", default="", help="other shares of the sources, as stills=0.6,roads=0.1")
     a = ap.parse_args()
     loop.begin(a)
@@ -107,7 +108,7 @@ def main():
         scored = {n: evaluate(torch_runner(net), stores[n], r, 20 if quick else None) for n, r in watch.items()}
         return {n: {k: v for k, v in r.items() if not quick or k in ("ap50", "heading10", "cornerError")} for n, r in scored.items()}
     print("sources", names, "" if scratch("cutouts.npz").exists() else "without pasted vehicles (places.py)", flush=True)
-    training.run(lambda seed: loop.batches(Stream(names, a.batch, a.size, seed)), step, validate)
+    training.run(lambda seed: loop.batches(Stream(names, a.batch, a.size, seed, not a.no_riders)), step, validate)
 
 
 if __name__ == "__main__":
