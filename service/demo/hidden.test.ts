@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { seenFrom } from './hidden.js';
+import { openShare, seenFrom } from './hidden.js';
 import { readScenes } from './scene.js';
 
 describe('seenFrom', () => {
@@ -21,7 +21,30 @@ describe('seenFrom', () => {
   });
 });
 
+describe('openShare', () => {
+  const parked = [100, 100, 200, 100] as const;
+
+  it('is what who stands nearer to the camera leaves of the place', () => {
+    expect(openShare(parked, [])).toBe(1);
+    expect(openShare(parked, [[200, 150, 300, 300]])).toBe(0.75);
+    expect(openShare(parked, [[0, 50, 500, 500], [200, 150, 300, 300]])).toBe(0);
+  });
+
+  it('is all of it where others stand behind', () => {
+    expect(openShare(parked, [[100, 50, 200, 120]])).toBe(1);
+  });
+});
+
 describe('the demo scenes', () => {
+  it('hide a parked car and its berth behind a passing lorry, which counts where the pictures come again then', () => {
+    const visit = readScenes()[0]?.truth.visits.find(({ berth, vehicle }) => berth === 'P3' && vehicle === 'v2');
+    expect(visit?.vehicleClearFrom(750)).toBe(750);
+    for (const clear of [visit?.vehicleClearFrom(850), visit?.berthClearFrom(850)]) {
+      expect(clear).toBeGreaterThan(895);
+      expect(clear).toBeLessThan(925);
+    }
+  });
+
   it('hide one arrival behind a lorry, for less than three seconds', () => {
     const late = readScenes().flatMap(({ truth }) => truth.visits.flatMap((visit) => (visit.enteredFrame !== null && visit.enterSeenFrame !== null && visit.enterSeenFrame > visit.enteredFrame ? [(visit.enterSeenFrame - visit.enteredFrame) / truth.fps] : [])));
     expect(late).toHaveLength(1);

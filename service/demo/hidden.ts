@@ -23,3 +23,16 @@ export function seenFrom(frame: number, fps: number, frames: number, visible: Vi
   }
   return frame;
 }
+
+/** x, y, width, height in the picture. */
+type Box = readonly [number, number, number, number];
+
+/** How much of the place of a parked vehicle is open to view, 0 to 1, where `others` are in the picture: who reaches lower stands nearer. */
+export function openShare(parked: Box, others: readonly Box[]): number {
+  const [x, y, w, h] = parked;
+  const covers = ([ox, oy, ow, oh]: Box): number => {
+    if (oy + oh <= y + h) return 0;
+    return (Math.max(0, Math.min(x + w, ox + ow) - Math.max(x, ox)) * Math.max(0, Math.min(y + h, oy + oh) - Math.max(y, oy))) / (w * h);
+  };
+  return 1 - Math.max(0, ...others.map(covers));
+}

@@ -6,7 +6,7 @@ import { applyHomography, centroid, type Homography, type Point } from '../../ba
 import { BerthwatchError } from '../../base/errors.js';
 import { program } from '../../base/program-root.js';
 import { SiteSchema, type Site } from '../config/site.js';
-import { seenFrom } from './hidden.js';
+import { openShare, seenFrom, type Visibility } from './hidden.js';
 
 const PointSchema = z.tuple([z.number(), z.number()]);
 
@@ -37,10 +37,16 @@ const TruthSchema = z.object({
 });
 
 /** One line of a scene's frames file. */
-const FrameSchema = z.object({ f: z.number(), vehicles: z.array(z.object({ id: z.string(), visible: z.number() })) });
+const FrameSchema = z.object({ f: z.number(), vehicles: z.array(z.object({ id: z.string(), box: z.tuple([z.number(), z.number(), z.number(), z.number()]), visible: z.number() })) });
 
 /** A visit of the scenario, with the pictures from which its enter and leave can be seen (`seenFrom`). */
-export type SceneVisit = z.output<typeof TruthSchema>['visits'][number] & { enterSeenFrame: number | null; leaveSeenFrame: number | null };
+export type SceneVisit = z.output<typeof TruthSchema>['visits'][number] & {
+  enterSeenFrame: number | null;
+  leaveSeenFrame: number | null;
+  /** From which picture on the vehicle, and the place where it parks, can be seen by who looks from picture `frame` on. */
+  vehicleClearFrom: (frame: number) => number;
+  berthClearFrom: (frame: number) => number;
+};
 export type SceneTruth = Omit<z.output<typeof TruthSchema>, 'visits'> & { visits: SceneVisit[] };
 
 /** A scene with the camera that shows it. */
@@ -101,14 +107,30 @@ export function readScenes(): Scene[] {
 }
 
 function withHidden(truth: z.output<typeof TruthSchema>, framesFile: string): SceneTruth {
-  const shares = new Map<string, Map<number, number>>();
+  const frames = new Map<number, z.output<typeof FrameSchema>['vehicles']>();
   for (const line of gunzipSync(readFileSync(framesFile)).toString('utf8').split('\n')) {
     if (line === '') continue;
     const { f, vehicles } = FrameSchema.parse(JSON.parse(line));
-    for (const { id, visible } of vehicles) shares.set(id, (shares.get(id) ?? new Map<number, number>()).set(f, visible));
+    frames.set(f, vehicles);
   }
-  const seen = (vehicle: string, frame: number | null): number | null => (frame === null ? null : seenFrom(frame, truth.fps, truth.frames, (f) => shares.get(vehicle)?.get(f) ?? 0));
-  return { ...truth, visits: truth.visits.map((visit) => ({ ...visit, enterSeenFrame: seen(visit.vehicle, visit.enteredFrame), leaveSeenFrame: seen(visit.vehicle, visit.leftFrame) })) };
+  const vehicleAt = (id: string, frame: number): z.output<typeof FrameSchema>['vehicles'][number] | undefined => frames.get(frame)?.find((vehicle) => vehicle.id === id);
+  const from = (frame: number, visible: Visibility): number => seenFrom(frame, truth.fps, truth.frames, visible);
+  const seen = (frame: number | null, visible: Visibility): number | null => (frame === null ? null : from(frame, visible));
+  return {
+    ...truth,
+    visits: truth.visits.map((visit) => {
+      const visible: Visibility = (f) => vehicleAt(visit.vehicle, f)?.visible ?? 0;
+      const parked = vehicleAt(visit.vehicle, visit.enteredFrame ?? 0)?.box;
+      const open: Visibility = (f) => (parked ? openShare(parked, (frames.get(f) ?? []).filter(({ id }) => id !== visit.vehicle).map(({ box }) => box)) : 1);
+      return {
+        ...visit,
+        enterSeenFrame: seen(visit.enteredFrame, visible),
+        leaveSeenFrame: seen(visit.leftFrame, visible),
+        vehicleClearFrom: (frame: number) => from(frame, visible),
+        berthClearFrom: (frame: number) => from(frame, open),
+      };
+    }),
+  };
 }
 
 /** The site file of the demo: one lot a road section, so that its berth counts depend on one camera alone. */

@@ -44,11 +44,16 @@ export class Timeline {
   /**
    * When a change at picture `position` could be seen; null when it was not shown yet. An outage less than `reach` pictures away
    * stretches the span over itself: what was shown just before it may be lost, and the change is then first seen behind it. A change
-   * is believed after `confirm` pictures without an outage: shorter runs put it off to the next one.
+   * is believed after `confirm` pictures without an outage: shorter runs put it off to the next one. `clear` says from which picture
+   * on the place of the change is in plain view where the pictures come again at some picture: others may be passing before it then.
    */
-  seen(position: number, reach: number, confirm = 0): Span | null {
+  seen(position: number, reach: number, confirm = 0, clear: (position: number) => number = (resumed) => resumed): Span | null {
     if (position > this.shownTo) return null;
     const times: number[] = [];
+    const resumed = (run: readonly PositionReport[]): void => {
+      const first = run[0] as PositionReport;
+      times.push(first.at, this.#within(run, clear(first.position)));
+    };
     this.#runs.forEach((run, i) => {
       const [first, last] = [run[0] as PositionReport, run.at(-1) as PositionReport];
       const before = this.#runs[i - 1]?.at(-1);
@@ -56,13 +61,16 @@ export class Timeline {
       // A camera reports now and then: before an outage it showed a little more than its last report says.
       const shown = (position >= first.position || !before) && (position <= last.position || (after !== undefined && position < after.position));
       if (shown) times.push(this.#within(run, position));
-      if (before && Math.abs(first.position - position) <= reach) times.push(before.at, first.at);
+      if (before && Math.abs(first.position - position) <= reach) {
+        times.push(before.at);
+        resumed(run);
+      }
     });
     const from = Math.max(0, this.#runs.findIndex((run) => (run.at(-1) as PositionReport).position >= position));
     for (let i = from; i + 1 < this.#runs.length; i++) {
       const [run, next] = [this.#runs[i] as PositionReport[], this.#runs[i + 1] as PositionReport[]];
       if ((run.at(-1) as PositionReport).position - Math.max(position, (run[0] as PositionReport).position) >= confirm) break;
-      times.push((next[0] as PositionReport).at);
+      resumed(next);
     }
     return { from: Math.min(...times), to: Math.max(...times) };
   }

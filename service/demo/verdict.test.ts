@@ -53,8 +53,8 @@ describe('expectedVisits', () => {
       berths: [{ id: 'b1', number: '101' }, { id: 'b2', number: '102' }],
       vehicles: [{ id: 'v1', plate: { text: '鲁B12345', colour: 'blue' } }, { id: 'v2', plate: null }],
       visits: [
-        { berth: 'b1', vehicle: 'v1', enteredFrame: 250, leftFrame: 750, enterSeenFrame: 250, leaveSeenFrame: 800 },
-        { berth: 'b2', vehicle: 'v2', enteredFrame: null, leftFrame: null, enterSeenFrame: null, leaveSeenFrame: null },
+        { berth: 'b1', vehicle: 'v1', enteredFrame: 250, leftFrame: 750, enterSeenFrame: 250, leaveSeenFrame: 800, vehicleClearFrom: (frame: number) => (frame >= 300 && frame < 375 ? 375 : frame), berthClearFrom: (frame: number) => frame },
+        { berth: 'b2', vehicle: 'v2', enteredFrame: null, leftFrame: null, enterSeenFrame: null, leaveSeenFrame: null, vehicleClearFrom: (frame: number) => frame, berthClearFrom: (frame: number) => frame },
       ],
     },
   } as unknown as Scene;
@@ -68,6 +68,14 @@ describe('expectedVisits', () => {
       { lotCode: 'L1', berthNumber: '102', plate: '无车牌', entered: { from: START - 30_000, to: START + 30_000 }, stood: true, left: null },
       { lotCode: 'L1', berthNumber: '101', plate: '鲁B12345', entered: moment(50_000), stood: false, left: null },
     ]);
+  });
+
+  it('puts an enter off until the vehicle is seen where others hide it when the pictures come again', () => {
+    const timeline = new Timeline(25);
+    // In the second round, the enter at 1250 is not confirmed; the pictures come again at 1300, which is 300, with a lorry in front.
+    for (const [at, position] of [[0, 0], [50_400, 1_260], [60_000, 1_300], [84_000, 1_900]] as const) timeline.add({ at: START + at, position });
+    const enters = expectedVisits(scene, timeline, START + 84_000, 5_000, true).map(({ entered }) => entered);
+    expect(enters).toEqual([moment(10_000), { from: START - 30_000, to: START + 30_000 }, { from: START + 50_000, to: START + 63_000 }]);
   });
 
   it('expects nothing of the last pictures that a clip without loops shows again and again', () => {

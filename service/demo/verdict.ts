@@ -52,8 +52,9 @@ export function expectedVisits(scene: Scene, timeline: Timeline, until: number, 
   const { truth } = scene;
   const [reach, confirm] = [(OUTAGE_REACH_MS * truth.fps) / 1000, (CONFIRM_MS * truth.fps) / 1000];
   /** From when it happened, and until when it may have been hidden by others. */
-  const shown = (frame: number, seenFrame: number): Span | null => {
-    const [span, visible] = [timeline.seen(frame, reach, confirm), timeline.seen(seenFrame, reach, confirm)];
+  const shown = (frame: number, seenFrame: number, clearFrom: (frame: number) => number): Span | null => {
+    const clear = (position: number): number => position + clearFrom(position % truth.frames) - (position % truth.frames);
+    const [span, visible] = [timeline.seen(frame, reach, confirm, clear), timeline.seen(seenFrame, reach, confirm, clear)];
     return span === null || visible === null || visible.to > until - marginMs ? null : { from: span.from, to: Math.max(span.to, visible.to) };
   };
   const visits: ExpectedVisit[] = [];
@@ -62,7 +63,7 @@ export function expectedVisits(scene: Scene, timeline: Timeline, until: number, 
     for (const visit of truth.visits) {
       const stood = visit.enteredFrame === null;
       if (stood && round > 0) continue;
-      const entered = stood ? standing(timeline, truth.fps) : shown(round * truth.frames + (visit.enteredFrame ?? 0), round * truth.frames + (visit.enterSeenFrame ?? 0));
+      const entered = stood ? standing(timeline, truth.fps) : shown(round * truth.frames + (visit.enteredFrame ?? 0), round * truth.frames + (visit.enterSeenFrame ?? 0), visit.vehicleClearFrom);
       if (entered === null) continue;
       visits.push({
         lotCode: scene.lotCode,
@@ -70,7 +71,7 @@ export function expectedVisits(scene: Scene, timeline: Timeline, until: number, 
         plate: truth.vehicles.find((vehicle) => vehicle.id === visit.vehicle)?.plate?.text ?? '无车牌',
         entered,
         stood,
-        left: visit.leftFrame === null ? null : shown(round * truth.frames + visit.leftFrame, round * truth.frames + (visit.leaveSeenFrame ?? visit.leftFrame)),
+        left: visit.leftFrame === null ? null : shown(round * truth.frames + visit.leftFrame, round * truth.frames + (visit.leaveSeenFrame ?? visit.leftFrame), visit.berthClearFrom),
       });
     }
   }
