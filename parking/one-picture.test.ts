@@ -45,6 +45,13 @@ describe('berthsOnPicture', () => {
     ]);
   });
 
+  it('calls a berth obstructed that looks like neither empty nor a vehicle, and where a two-wheeler stands', () => {
+    const look = { state: 'other', confidence: 0.95 } as const;
+    const object = { box: { x: 50, y: 80, width: 100, height: 70 }, score: 0.95, kind: 'object' } as const;
+    const twoWheeler = { box: { x: 280, y: 90, width: 30, height: 50 }, score: 0.8, kind: 'two-wheeler' } as const;
+    expect(berthsOnPicture(picture([], { obstructions: [object, twoWheeler], berths: [look, null, null] }), site).map((b) => b.state)).toEqual(['obstructed', 'free', 'obstructed']);
+  });
+
   it('scales polygons to the picture', () => {
     const half = (v: ObservedVehicle): ObservedVehicle => ({ ...v, box: { x: v.box.x / 2, y: v.box.y / 2, width: v.box.width / 2, height: v.box.height / 2 }, footprint: v.footprint && (v.footprint.map(([x, y]) => [x / 2, y / 2]) as unknown as Quad) });
     expect(berthsOnPicture(picture([half(vehicle(54))], { width: 200, height: 100 }), site).map((b) => b.state)).toEqual(['occupied', 'free', 'free']);

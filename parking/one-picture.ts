@@ -45,7 +45,8 @@ export function berthsOnPicture(picture: Observation, site: CameraSite, p: Parki
     if (look?.state === 'vehicle') return { ...common, state: 'occupied', vehicle: null, share: 0 };
     const scale = [picture.width / site.width, picture.height / site.height] as const;
     const polygon = berth.polygon.map(([x, y]) => [x * scale[0], y * scale[1]] as const);
-    const obstructed = picture.obstructions.some(({ box }) => contains(polygon, [box.x + box.width / 2, box.y + box.height]));
+    // An object has no box of its own but the berth's, whose lower edge need not touch a slanted berth: the look itself tells of it.
+    const obstructed = look?.state === 'other' || picture.obstructions.some(({ kind, box }) => kind === 'two-wheeler' && contains(polygon, [box.x + box.width / 2, box.y + box.height]));
     return { ...common, state: obstructed ? 'obstructed' : 'free', vehicle: null, share: 0 };
   });
 }

@@ -38,8 +38,10 @@ export async function watermarkBand(canvas: Canvas, items: readonly string[]): P
   }
 }
 
+const LABEL = { r: 255, g: 225, b: 0, alpha: 1 };
+
 /** A small label with its lower left corner near `at`, moved into the picture. */
-export async function label(canvas: Canvas, text: string, at: Point, size = textSize(canvas.height)): Promise<OverlayOptions[]> {
+export async function label(canvas: Canvas, text: string, at: Point, size = textSize(canvas.height), ground = LABEL): Promise<OverlayOptions[]> {
   const image = await renderText(text, size, '#000000');
   const pad = Math.round(size * 0.25);
   const width = image.width + 2 * pad;
@@ -47,7 +49,7 @@ export async function label(canvas: Canvas, text: string, at: Point, size = text
   if (width > canvas.width || height > canvas.height) return [];
   const left = Math.min(Math.max(0, Math.round(at[0])), canvas.width - width);
   const top = Math.min(Math.max(0, Math.round(at[1] - height)), canvas.height - height);
-  return [flat(width, height, { r: 255, g: 225, b: 0, alpha: 1 }, left, top), rawLayer(image, left + pad, top + pad)];
+  return [flat(width, height, ground, left, top), rawLayer(image, left + pad, top + pad)];
 }
 
 /** Line segments around a polygon, drawn only where they are in the picture. */

@@ -46,15 +46,16 @@ def view_of(quad):
 
 
 def main():
-    pics, boxes, labels, val, source = [], [], [], [], []
+    pics, boxes, labels, val, source, rigid = [], [], [], [], [], []
 
-    def add(name, img, box, kind, colour, view, validation):
+    def add(name, img, box, kind, colour, view, validation, heavy_lorry=False):
         c, b = crop(img, *box)
         pics.append(c)
         boxes.append(b)
         labels.append([kind, colour, view])
         val.append(validation)
         source.append(name)
+        rigid.append(heavy_lorry)
     for r in lines(STILLS):
         img = None
         for v in r["vehicles"]:
@@ -76,8 +77,8 @@ def main():
             img = cv2.imread(str(f))
             h, w = img.shape[:2]
             file = f"vehicles/types/{folder}/{f.name}"
-            add("types", img, (0, 0, w, h), TYPES.index("large" if file in heavy else kind), seen.get(file, -1), -1, is_validation("vehicles/types", f"{folder}/{f.name}"))
-    np.savez(scratch("attributes.npz"), pics=np.array(pics), boxes=np.array(boxes, np.float32), labels=np.array(labels), val=np.array(val), source=np.array(source))
+            add("types", img, (0, 0, w, h), TYPES.index("large" if file in heavy else kind), seen.get(file, -1), -1, is_validation("vehicles/types", f"{folder}/{f.name}"), file in heavy)
+    np.savez(scratch("attributes.npz"), pics=np.array(pics), boxes=np.array(boxes, np.float32), labels=np.array(labels), val=np.array(val), source=np.array(source), heavy=np.array(rigid))
     for name in ("stills", "real", "near", "types"):
         m = np.array(source) == name
         print(name, int(m.sum()), "validation", int((m & np.array(val)).sum()))

@@ -4,19 +4,25 @@
 
 Sources: rendered stills (state by the footprints on the berth's ground), the car park's sequences (its own labels), the empty
 car park, the same with cars of the sequences pasted where they stood (any light, any neighbours), and, for what is neither
-vehicle nor nothing, rendered two-wheelers and things pasted or drawn onto empty berths.
+vehicle nor nothing, rendered two-wheelers, rows of motorcycles in a park of their own, and things pasted or drawn onto empty berths.
+Real streets only measure: berths around the two-wheelers of labels/people.json and the vehicles of labels/footprints.json.
 Framing varies: each berth is cut several times with its outline moved as operators draw them.
 """
+import json
+
 import cv2
 import numpy as np
 
 from berth_net import STATES, berth_input
 from filled_park import filled, parked_cars, spaces
-from paths import DATA, STILLS, scratch
+from paths import DATA, STILLS, TRAINING, scratch
 from splits import is_validation
 from stills_data import lines, side
+from vehicle_data import ELEVATED, MOTO, STREET
 
 EMPTY, VEHICLE, OTHER = range(len(STATES))
+ROWS = 0.3  # share of the things that are a row of two-wheelers
+PARK_VALIDATION = ("0002", "0008")  # the one motorcycle park on two other days; most of the other views are one picture turned, grey or tinted
 
 
 def area(polygon):
@@ -64,6 +70,8 @@ def thing(rng, img, polygon, bikes):
     out = img.copy()
     p = np.asarray(polygon, float)
     size = np.sqrt(area(p))
+    if len(bikes) and rng.random() < ROWS:
+        return row(rng, out, p, bikes)
     for _ in range(int(rng.integers(1, 4))):
         t = rng.uniform(0.25, 0.75, 2)
         ground = (p[0] * (1 - t[0]) + p[1] * t[0]) * (1 - t[1]) + (p[3] * (1 - t[0]) + p[2] * t[0]) * t[1]
@@ -75,14 +83,33 @@ def thing(rng, img, polygon, bikes):
     return out
 
 
-def paste(rng, out, pic, ground, s):
+def row(rng, out, p, bikes):
+    """Two-wheelers side by side, as they are parked in a berth: along its longer side, in one row or two."""
+    if np.linalg.norm(p[0] - p[1]) > np.linalg.norm(p[0] - p[3]):
+        p = np.roll(p, 1, 0)
+    metre = np.sqrt(area(p) / 15)
+    count, lines = int(rng.integers(4, 10)), 1 if rng.random() < 0.7 else 2
+    begin, end = (0.05, 0.95) if rng.random() < 0.6 else sorted(rng.uniform(0, 1, 2) * 0.4 + [0, 0.6])
+    alike = rng.choice(len(bikes), size=int(rng.integers(1, 5)))
+    places = []
+    for line in range(lines):
+        across = (line + 0.5) / lines + rng.normal(0, 0.05)
+        for t in np.linspace(begin, end, count) + rng.normal(0, 0.015, count):
+            if rng.random() < 0.93:
+                places.append((p[0] * (1 - across) + p[1] * across) * (1 - t) + (p[3] * (1 - across) + p[2] * across) * t)
+    for at in sorted(places, key=lambda at: at[1]):
+        paste(rng, out, bikes[rng.choice(alike)], at, metre * rng.uniform(1.7, 2.1), 3.5 if rng.random() < 0.5 else 1.6)
+    return out
+
+
+def paste(rng, out, pic, ground, s, narrow=None):
     n = int(max(8, s))
     x, y = int(ground[0] - n / 2), int(ground[1] - n * 0.75)
     if x < 0 or y < 0 or x + n > out.shape[1] or y + n > out.shape[0]:
         return
     small = cv2.resize(pic[:, ::-1] if rng.random() < 0.5 else pic, (n, n), interpolation=cv2.INTER_AREA).astype(np.float32)
     gy, gx = np.mgrid[-1:1:n * 1j, -1:1:n * 1j]
-    soft = np.clip(2.6 - 3.0 * np.sqrt(gx ** 2 * rng.uniform(1.0, 2.2) + gy ** 2), 0, 1)[..., None]
+    soft = np.clip(2.6 - 3.0 * np.sqrt(gx ** 2 * (narrow or rng.uniform(1.0, 2.2)) + gy ** 2), 0, 1)[..., None]
     here = out[y:y + n, x:x + n].astype(np.float32)
     tone = np.clip(here.mean() / max(12.0, small.mean()), 0.5, 1.6)
     out[y:y + n, x:x + n] = np.clip(small * tone * soft + here * (1 - soft), 0, 255).astype(np.uint8)
@@ -114,6 +141,83 @@ def draw(rng, out, ground, s):
             cv2.line(out, (int(x - 0.5 * w), int(y - k * h)), (int(x + 0.5 * w), int(y - k * h)), colour(1.2), max(1, int(s * 0.09)), cv2.LINE_AA)
 
 
+def park_views():
+    """(name, RGB picture, boxes x1 y1 x2 y2) of each view of the motorcycle park."""
+    folder = DATA / "vehicles" / "motorcycle-parking"
+    for f in sorted((folder / "images").glob("*.jpg")):
+        img = cv2.imread(str(f))[..., ::-1]
+        h, w = img.shape[:2]
+        v = np.array([[float(x) for x in line.split()[1:5]] for line in (folder / "labels" / (f.stem + ".txt")).read_text().splitlines()]) * [w, h, w, h]
+        yield f.stem, img, np.concatenate([v[:, :2] - v[:, 2:] / 2, v[:, :2] + v[:, 2:] / 2], 1)
+
+
+def parked_motorcycles(img, boxes):
+    """Square crops of the nearer motorcycles of one view, which nobody rides."""
+    for x1, y1, x2, y2 in boxes:
+        s = 1.15 * max(x2 - x1, y2 - y1)
+        x, y = int((x1 + x2 - s) / 2), int((y1 + y2 - s) / 2)
+        if s >= 48 and x >= 0 and y >= 0 and x + s <= img.shape[1] and y + s <= img.shape[0]:
+            yield np.ascontiguousarray(img[y:int(y + s), x:int(x + s)])
+
+
+def motorcycle_park(rng, img, boxes, times):
+    """(outline, state) of berths drawn across the rows of motorcycles of one view, and on the ground that is free between and beside them."""
+    h, w = img.shape[:2]
+    covered = np.zeros((h, w), np.uint8)
+    for x1, y1, x2, y2 in boxes.astype(int):
+        covered[max(0, y1):y2, max(0, x1):x2] = 1
+
+    def share(q):
+        mask = np.zeros((h, w), np.uint8)
+        cv2.fillPoly(mask, [np.int32(q)], 1)
+        return float(covered[mask == 1].mean()) if mask.any() else 0.0
+    lowest, highest = boxes[:, 1].min(), boxes[:, 3].max()
+    for _ in range(times * 40):
+        if times <= 0:
+            return
+        i = rng.integers(len(boxes))
+        x1, y1, x2, y2 = boxes[i]
+        tall = y2 - y1
+        free = rng.random() < 0.7  # most of these hit something
+        length, depth, slant = tall * rng.uniform(1, 4), tall * (rng.uniform(0.3, 0.8) if free else rng.uniform(0.7, 1.6)), tall * rng.normal(0, 0.3)
+        x, y = ((x1 + x2) / 2 + rng.normal(0, 0.3) * length, y2 + (rng.uniform(-2, 2) * tall if free else rng.normal(0.05, 0.1) * tall))
+        q = np.array([[x - length / 2, y], [x + length / 2, y], [x + length / 2 + slant, y - depth], [x - length / 2 + slant, y - depth]])
+        if q.min() < 0 or q[:, 0].max() > w or q[:, 1].max() > min(h, highest) or q[:, 1].min() < lowest - 0.1 * h:
+            continue
+        filled_share = share(q)
+        if (filled_share > 0.55 and not free) or (filled_share < 0.03 and free):
+            times -= 1
+            yield q, OTHER if filled_share > 0.55 else EMPTY
+
+
+def real_streets():
+    """(picture, outline, state) of berths drawn around real two-wheelers beside which no vehicle stands, and of real vehicles' footprints."""
+    pictures = {}
+
+    def picture(file):
+        if file not in pictures:
+            pictures[file] = cv2.imread(str(DATA / file))[..., ::-1]
+        return pictures[file]
+    for v in json.loads((TRAINING / "labels" / "footprints.json").read_text(encoding="utf-8")):
+        yield picture(v["file"]), v["quad"], VEHICLE
+    for v in json.loads((TRAINING / "labels" / "people.json").read_text(encoding="utf-8")):
+        if v["kind"] != "two-wheeler":
+            continue
+        img = picture(v["file"])
+        h, w = img.shape[:2]
+        x1, y1, x2, y2 = v["box"]
+        x, size = (x1 + x2) / 2, max(y2 - y1, x2 - x1)
+        q = np.array([[x - size, y2 + 0.2 * size], [x + size, y2 + 0.2 * size], [x + 0.9 * size, y2 - 0.5 * size], [x - 0.9 * size, y2 - 0.5 * size]])
+        file = DATA / v["file"]
+        folder = file.parent.parent
+        names = (folder / "classes.txt").read_text().split() if (folder / "classes.txt").exists() else None
+        labels = [line.split() for line in (folder / "labels" / (file.stem + ".txt")).read_text().splitlines()]
+        motor = [[float(t) for t in box[:4]] for c, *box in labels if (STREET[names[int(c)]] if names else ELEVATED[int(c)]) != MOTO]
+        near = [rectangle((bx - bw / 2) * w, (by - bh / 2) * h, bw * w, bh * h) for bx, by, bw, bh in motor]
+        if max([overlap(q, b) / area(q) for b in near], default=0) < 0.1 and q.min() >= 0 and q[:, 0].max() <= w and q[:, 1].max() <= h:
+            yield img, q, OTHER
+
+
 def main():
     rng = np.random.default_rng(5)
     pics, states, val, source = [], [], [], []
@@ -127,6 +231,8 @@ def main():
                 val.append(validation)
                 source.append(name)
     bikes = {v: [cv2.imread(str(f))[..., ::-1] for f in sorted((DATA / "vehicles" / "types" / "bike").glob("*.jpg")) if is_validation("vehicles/types", f"bike/{f.name}") == v] for v in (False, True)}
+    # motorcycles that nobody rides: of colour pictures alone
+    bikes[False] += [crop for name, img, boxes in park_views() if name not in PARK_VALIDATION and np.ptp(img, 2).mean() > 8 for crop in parked_motorcycles(img, boxes)]
     for r in lines(STILLS):
         img = None
         validation = side(r["file"]) == "validation"
@@ -173,6 +279,11 @@ def main():
             taken = {own for own, _, _ in stood}
             for p in list(outlines.values())[:40]:
                 add("filled car park", full, p, VEHICLE if str(p) in taken else EMPTY, False, 1)
+    for name, img, boxes in park_views():
+        for p, state in motorcycle_park(rng, img, boxes, 220):
+            add("motorcycle park", img, p, state, name in PARK_VALIDATION, 1)
+    for img, p, state in real_streets():
+        add("streets", img, p, state, True, 1)
     np.savez(scratch("berths.npz"), pics=np.array(pics), states=np.array(states), val=np.array(val), source=np.array(source))
     for name in sorted(set(source)):
         for v in (False, True):

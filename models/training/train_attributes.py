@@ -14,7 +14,8 @@ from attribute_net import HEADS, AttributeNet
 from paths import scratch
 
 SHARES = {"stills": 0.25, "real": 0.34, "near": 0.08, "types": 0.33}
-WEIGHTS = {"vehicle-type": 0.6, "body-colour": 1.0, "view": 0.6}
+HEAVY = 5  # so much oftener than others are the few heavy rigid lorries shown, which only their axles tell from light ones
+WEIGHTS = {"vehicle-type": 1.0, "body-colour": 1.0, "view": 0.6}
 
 
 def colour_safe(rng, img):
@@ -34,13 +35,23 @@ def colour_safe(rng, img):
     return f
 
 
+def turned(rng, pic, box):
+    """Tilted, slanted and squeezed a little, as other cameras see: the crops of `types` are of one camera."""
+    if rng.random() < 0.4:
+        return pic
+    centre = np.array([box[0] + box[2] / 2, box[1] + box[3] / 2])
+    angle, squeeze = np.deg2rad(rng.normal(0, 8)), np.exp(rng.normal(0, 0.06))
+    a = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]) @ np.array([[squeeze, rng.normal(0, 0.05)], [0, 1 / squeeze]])
+    return cv2.warpAffine(pic, np.column_stack([a, centre - a @ centre]), (pic.shape[1], pic.shape[0]), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+
+
 class Stream(torch.utils.data.IterableDataset):
     def __init__(self, batch, seed):
         self.batch, self.seed = batch, seed
 
     def __iter__(self):
         z = np.load(scratch("attributes.npz"))
-        pics, boxes, labels, source = z["pics"], z["boxes"], z["labels"], z["source"]
+        pics, boxes, labels, source, heavy = z["pics"], z["boxes"], z["labels"], z["source"], z["heavy"]
         rng = np.random.default_rng(self.seed)
         pools, shares = [], []
         for name, share in SHARES.items():
@@ -50,7 +61,7 @@ class Stream(torch.utils.data.IterableDataset):
             # rare colours as often as the square root of their number, not as their number
             colour = labels[mine, 1]
             counts = np.bincount(colour + 1, minlength=len(HEADS["body-colour"]) + 1)
-            p = 1 / np.sqrt(np.maximum(1, counts[colour + 1]))
+            p = np.where(heavy[mine], HEAVY, 1) / np.sqrt(np.maximum(1, counts[colour + 1]))
             pools.append((mine, p / p.sum()))
             shares.append(share)
         shares = np.array(shares) / np.sum(shares)
@@ -58,7 +69,7 @@ class Stream(torch.utils.data.IterableDataset):
             x, y = [], []
             for k in rng.choice(len(pools), size=self.batch, p=shares):
                 i = rng.choice(pools[k][0], p=pools[k][1])
-                img = colour_safe(rng, place(rng, pics[i], boxes[i]))
+                img = colour_safe(rng, place(rng, turned(rng, pics[i], boxes[i]), boxes[i]))
                 x.append(img[:, ::-1] if rng.random() < 0.5 else img)
                 y.append(labels[i])
             yield torch.from_numpy(np.stack(x)).permute(0, 3, 1, 2), torch.from_numpy(np.array(y))

@@ -11,7 +11,7 @@ from berth_net import STATES, BerthNet
 from paths import scratch
 from train_attributes import colour_safe
 
-SHARES = {"stills": 0.4, "car park": 0.25, "filled car park": 0.25, "empty car park": 0.1}
+SHARES = {"stills": 0.4, "car park": 0.22, "filled car park": 0.22, "empty car park": 0.1, "motorcycle park": 0.06, "streets": 0}
 
 
 class Stream(torch.utils.data.IterableDataset):

@@ -128,16 +128,36 @@ describe('berthwatch analyse', () => {
     const { code, lines } = await berthwatch(['analyse', ...files, '--json']);
     expect(code).toBe(0);
     const seen = new Map(lines.map((line) => JSON.parse(line) as { file: string; vehicles: { class: string; box: [number, number, number, number] }[] }).map((answer) => [basename(answer.file), answer.vehicles]));
-    const card = (models.find(({ task }) => task === 'vehicles')?.accuracy.people as unknown as Record<string, Record<Kind, { there: number; found: number }>>)[source];
+    const card = (models.find(({ task }) => task === 'vehicles')?.accuracy.people as unknown as Record<string, Record<Kind, { there: number; found: number; false: number }>>)[source];
+    const corners = ([x, y, w, h]: [number, number, number, number]): Corners => [x, y, x + w, y + h];
     for (const [kind, name] of [['two-wheeler', 'motorcycle'], ['person', 'person']] as const) {
       const there = labels.filter(({ file, kind: told }) => told === kind && file.startsWith(`vehicles/${source}/`));
-      const found = there.filter(({ file, box }) => seen.get(basename(file))?.some((v) => v.class === name && iou(box, [v.box[0], v.box[1], v.box[0] + v.box[2], v.box[1] + v.box[3]]) >= 0.4)).length;
-      const told = card?.[kind] ?? { there: 0, found: 0 };
-      console.log(`vehicles/${source}: ${found} of ${there.length} (${kind}) found, the card says ${told.found} of ${told.there}`);
+      const found = there.filter(({ file, box }) => seen.get(basename(file))?.some((v) => v.class === name && iou(box, corners(v.box)) >= 0.4)).length;
+      // What nobody could name counts neither way.
+      const couldBe = labels.filter(({ kind: told }) => told === kind || told === 'unsure');
+      const wrong = [...seen].flatMap(([file, all]) => all.filter((v) => v.class === name && !couldBe.some((label) => basename(label.file) === file && label.file.startsWith(`vehicles/${source}/`) && iou(label.box, corners(v.box)) >= 0.4))).length;
+      const told = card?.[kind] ?? { there: 0, found: 0, false: 0 };
+      console.log(`vehicles/${source}: ${found} of ${there.length} (${kind}) found and ${wrong} that are none, the card says ${told.found} of ${told.there} and ${told.false}`);
       expect(told.there).toBe(there.length);
       expect(Math.abs(found - told.found) / there.length).toBeLessThan(0.08);
+      expect(wrong).toBeLessThanOrEqual(told.false + 3);
       if (kind === 'two-wheeler') expect(found, 'two-wheelers are found, though few').toBeGreaterThan(0);
     }
+  });
+
+  /** A park of motorcycles from above, on a day that nothing was trained on (models/training/berth_data.py); outlines drawn by hand. */
+  it.skipIf(vehicles === null)('tells berths full of motorcycles from berths with a vehicle, and from empty ones', async () => {
+    const outlines = {
+      rows: [[[150, 1052], [340, 1035], [340, 970], [170, 985]], [[495, 1025], [640, 1030], [630, 920], [490, 920]], [[150, 1150], [350, 1145], [350, 1080], [160, 1085]], [[215, 905], [410, 895], [410, 825], [220, 830]]],
+      ground: [[[320, 610], [480, 610], [470, 570], [330, 570]], [[110, 1080], [220, 1080], [230, 1060], [120, 1060]]],
+    };
+    const berths = [...outlines.rows, ...outlines.ground].map((polygon, i) => ({ id: `b${i}`, number: `${i}`, kind: 'perpendicular', polygon, lengthM: 6, widthM: 3, drivingDirection: [1, 0] }));
+    const site = join(folder, 'motorcycles.yaml');
+    writeFileSync(site, JSON.stringify({ lots: [{ code: 'L', name: 'L' }], cameras: [{ id: 'c', name: 'c', deviceNumber: 'c', lot: 'L', roadSection: 'r', direction: 'd', width: 960, height: 1280, berths }] }));
+    const { code, lines } = await berthwatch(['analyse', join(vehicles as string, 'motorcycle-parking', 'images', '0008.jpg'), '--json', '--berths', site]);
+    expect(code).toBe(0);
+    const told = (JSON.parse(lines[0] as string) as { berths: { state: string }[] }).berths.map(({ state }) => state);
+    expect(told).toEqual([...outlines.rows.map(() => 'obstructed'), ...outlines.ground.map(() => 'free')]);
   });
 
   it('ends quietly when its reader has seen enough', () => {
