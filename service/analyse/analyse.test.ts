@@ -86,6 +86,13 @@ describe('describePicture', () => {
     expect(sentence(line)).toBe('a.jpg  1 car, 1 person  鲁B12345  berths taken: 7 of 1  picture: blurred');
   });
 
+  it('tells people which berths something else stands in', () => {
+    const berth = (number: string, state: 'occupied' | 'obstructed' | 'free') => ({ berthId: number, number, state, vehicle: null, share: 0, look: null });
+    const told = (...berths: ReturnType<typeof berth>[]): string => sentence(describePicture('a.jpg', { ...observation, vehicles: [] }, {}, berths));
+    expect(told(berth('1', 'obstructed'), berth('2', 'free'), berth('3', 'occupied'), berth('4', 'obstructed'))).toBe('a.jpg  nothing  berths taken: 3 of 4  obstructed: 1 4  picture: blurred');
+    expect(told(berth('1', 'free'))).toBe('a.jpg  nothing  berths taken: none of 1  picture: blurred');
+  });
+
   it('tells a text that is no plate as such', () => {
     const [car] = observation.vehicles;
     const wrong = { ...observation, vehicles: [{ ...car!, plate: { ...car!.plate!, text: '171' } }] };

@@ -114,12 +114,14 @@ export function sentence(line: PictureLine): string {
   for (const vehicle of line.vehicles) counts.set(vehicle.class, (counts.get(vehicle.class) ?? 0) + 1);
   const seen = [...counts].map(([name, n]) => `${n} ${name}`).join(', ') || 'nothing';
   const plates = line.vehicles.flatMap(({ plate }) => (plate ? [plateWord(plate)] : []));
-  const taken = line.berths?.filter((berth) => berth.state !== 'free').map((berth) => berth.number);
+  const berths = (state: PicturedBerth['state']): string[] => (line.berths ?? []).filter((berth) => berth.state === state).map((berth) => berth.number);
+  const obstructed = berths('obstructed');
   return [
     line.atMs === undefined ? line.file : `${line.file} at ${(line.atMs / 1000).toFixed(1)} s`,
     seen,
     ...(plates.length > 0 ? [plates.join(' ')] : []),
-    ...(taken ? [`berths taken: ${taken.join(' ') || 'none'} of ${line.berths?.length ?? 0}`] : []),
+    ...(line.berths ? [`berths taken: ${berths('occupied').join(' ') || 'none'} of ${line.berths.length}`] : []),
+    ...(obstructed.length > 0 ? [`obstructed: ${obstructed.join(' ')}`] : []),
     ...(line.problems.length > 0 ? [`picture: ${line.problems.join(', ')}`] : []),
   ].join('  ');
 }
