@@ -9,7 +9,8 @@ import { leaveInstants, plateInstant } from './instants.js';
 import { addReading, mergeReadings, readingOf } from './plate/ballot.js';
 import { openVisit } from './open-visit.js';
 import { clearlyBetter, plateDistance, votePlate } from './plate/vote.js';
-import type { BerthState, Occupant } from './state.js';
+import type { ParkingParameters } from './parameters.js';
+import type { BerthState, Occupant, Sample } from './state.js';
 import { lastSample, leading, lookAfresh } from './tracks.js';
 
 /** Ends the berth's visit. `vacatedAt`: a frame that shows the berth without the vehicle, null where there is none. */
@@ -126,6 +127,13 @@ function correctPlate(frame: Frame, occupant: Occupant, leftAt: number | null): 
   frame.events.push({ type: 'corrected', at: frame.now, visit: occupant.visit, before, instants });
 }
 
+/** Whether the latest looks, as many as an enter takes, show the vehicle at one place. */
+function settled(ground: BerthGround, samples: readonly Sample[], p: ParkingParameters): boolean {
+  const latest = samples.slice(-p.enterLooks);
+  const last = latest[latest.length - 1];
+  return last !== undefined && latest.length === p.enterLooks && latest.every((sample) => (displacement(ground, sample, last) ?? Infinity) <= restRadius(ground, p));
+}
+
 function sighted(frame: Frame, b: number, berth: BerthState, occupant: Occupant, sighting: Sighting): void {
   const { now, p } = frame;
   const ground = frame.grounds[b] as BerthGround;
@@ -150,9 +158,10 @@ function sighted(frame: Frame, b: number, berth: BerthState, occupant: Occupant,
     if (!occupant.earlierRest || now - occupant.earlierRest.t >= 2_000) occupant.earlierRest = occupant.lastRest;
     occupant.lastRest = { t: now, box: sample.box };
   } else if (standing(sighting.overlaps[b] ?? { vehicleShare: 0, berthShare: 0 }, p) >= p.keepShare) {
-    // It was moved inside the berth: once it stands again, that is where it stands.
+    // It was moved inside the berth: once it stands again, that is where it stands. One look does not show that: of a vehicle half hidden
+    // by another only what shows is measured, and looks that lie far apart in time, as in outages, pass for creeping.
     const rest = restAtEnd(ground, track.samples, p);
-    if (rest && now - rest.since.t >= p.enterSeconds * 1000) occupant.rest = sample;
+    if (rest && now - rest.since.t >= p.enterSeconds * 1000 && settled(ground, track.samples, p)) occupant.rest = sample;
   }
   const stands = standing(sighting.overlaps[b] ?? { vehicleShare: 0, berthShare: 0 }, p) >= p.keepShare;
   if (atRest) occupant.parting = [];

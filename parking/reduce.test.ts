@@ -55,6 +55,21 @@ describe('reduce: enter and leave', () => {
     near((events[1] as { visit: { leftAt: number } }).visit.leftAt, 62, 1.5);
   });
 
+  it('keeps the place of a vehicle of which an outage lets only one look through, half hidden by a lorry', () => {
+    const [x, y] = inBerth(1);
+    const car: Actor = { ...A, readable: (t) => t < 55, path: parkingPath(1, 20, 90) };
+    const aside: Actor = { ...car, path: [{ t: 0, x: x - 0.9, y }, { t: 600, x: x - 0.9, y }] };
+    const look = (t: number) => {
+      // Of what the lorry leaves open, box and footprint are measured as if that were all; afterwards tracking knows it no more.
+      if (t !== 56) return observe([car], t, { trackId: () => (t < 60 ? 1 : 9) });
+      const seen = observe([aside], t);
+      return { ...seen, vehicles: seen.vehicles.map((v) => ({ ...v, box: { ...v.box, x: v.box.x + 0.62 * v.box.width, width: 0.38 * v.box.width } })) };
+    };
+    const { events } = replay(site, look, { to: 120, outages: [[41, 47.5], [49, 55.5], [57, 63.5]] });
+    expect(events.map((e) => e.type)).toEqual(['entered', 'left']);
+    near((events[1] as { visit: { leftAt: number } }).visit.leftAt, 92, 1.5);
+  });
+
   it('believes that look for a while only, and then says that the vehicle left when it was last seen', () => {
     const { events } = run([A], 240, { miss: (_, t) => t > 58, looks: () => [null, taken, null] });
     expect(events.map((e) => e.type)).toEqual(['entered', 'left']);
