@@ -131,7 +131,7 @@ cli
   .option('--json', 'one JSON line a picture')
   .option('--annotate <folder>', 'write annotated pictures')
   .option('--plates', 'the pictures are plates, cut out tightly: only read them')
-  .option('--berths <file>', 'site file: also tell which berths are taken')
+  .option('--berths <file>', 'site file: also tell which berths are taken or obstructed')
   .option('--camera <id>', 'camera of the site file')
   .option('--manifest <file>', 'models to use (default: those of the program)')
   .option('--score <s>', 'from which score on a vehicle counts (default: that of the models); lower to see what a threshold leaves out')

@@ -1,5 +1,5 @@
 import sharp from 'sharp';
-import { boundingBox } from '../../base/geometry.js';
+import { boundingBox, type Point } from '../../base/geometry.js';
 import { label } from '../../evidence/overlay/layers.js';
 import { berthsOnPicture, type PicturedBerth } from '../../parking/one-picture.js';
 import type { Observation, ObservedVehicle } from '../../vision/observation.js';
@@ -30,12 +30,7 @@ export async function annotate(picture: { width: number; height: number; data: U
   const stroke = Math.max(1.5, picture.width / 900);
   const canvas = { width: picture.width, height: picture.height };
   const size = Math.max(11, Math.round(picture.height * 0.016));
-  const states = camera ? berthsOnPicture(observation, cameraSite(camera)) : [];
-  const outlined = (camera?.berths ?? []).map((berth, i) => ({
-    number: berth.number,
-    polygon: berth.polygon.map(([x, y]) => [(x * picture.width) / (camera?.width ?? 1), (y * picture.height) / (camera?.height ?? 1)] as const),
-    looks: BERTHS[states[i]?.state ?? 'free'],
-  }));
+  const outlined = camera ? outlines(picture, observation, camera) : [];
   const berths = outlined.map(({ polygon, looks }) => `<polygon points="${points(polygon)}" fill="none" stroke="${looks.stroke}" stroke-dasharray="8 6" stroke-width="${stroke}"/>`);
   // Far ones first: what stands nearer, and its label, lies on top.
   const byDistance = [...observation.vehicles].sort((a, b) => a.box.y + a.box.height - b.box.y - b.box.height);
@@ -66,6 +61,15 @@ export async function annotate(picture: { width: number; height: number; data: U
     .composite([{ input: Buffer.from(svg) }, ...berthLabels.flat(), ...labels.flat()])
     .jpeg({ quality: 85 })
     .toBuffer();
+}
+
+/** The berths as the picture shows them: outlines in its pixels, and how what they hold looks. */
+function outlines(picture: { width: number; height: number }, observation: Observation, camera: SiteCamera): { number: string; polygon: Point[]; looks: (typeof BERTHS)[PicturedBerth['state']] }[] {
+  return berthsOnPicture(observation, cameraSite(camera)).flatMap(({ berthId, number, state }) => {
+    const berth = camera.berths.find(({ id }) => id === berthId);
+    const polygon = berth?.polygon.map(([x, y]): Point => [(x * picture.width) / camera.width, (y * picture.height) / camera.height]);
+    return polygon ? [{ number, polygon, looks: BERTHS[state] }] : [];
+  });
 }
 
 function labelOf({ class: name, score, plate }: ObservedVehicle): string {

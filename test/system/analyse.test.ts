@@ -145,7 +145,7 @@ describe('berthwatch analyse', () => {
     }
   });
 
-  /** A park of motorcycles from above, on a day that nothing was trained on (models/training/berth_data.py); outlines drawn by hand. */
+  /** A park of motorcycles from above, on a day that the look at a berth was not trained on (models/training/berth_data.py; the detector was); outlines drawn by hand. */
   it.skipIf(vehicles === null)('tells berths full of motorcycles from berths with a vehicle, and from empty ones', async () => {
     const outlines = {
       rows: [[[150, 1052], [340, 1035], [340, 970], [170, 985]], [[495, 1025], [640, 1030], [630, 920], [490, 920]], [[150, 1150], [350, 1145], [350, 1080], [160, 1085]], [[215, 905], [410, 895], [410, 825], [220, 830]]],
